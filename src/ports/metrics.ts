@@ -1,0 +1,37 @@
+/**
+ * The engine's own counters, plain numbers so that the hot path may add to them. `telemetry/metrics.ts`
+ * exposes them; names of the fields become metric names or label values there.
+ */
+export interface ReceiverCounters {
+  /** Requests by outcome. */
+  requestsAccepted: number;
+  /** By `RefusalCode`. */
+  readonly requestsRefused: Record<string, number>;
+  requestsDuplicate: number;
+  bytesAccepted: number;
+  spansAccepted: number;
+  pointsAccepted: number;
+  /** Spans or points not counted, by reason, for example "future", "too-old", "no-bucket-bound", "series-limit". */
+  readonly itemsRefused: Record<string, number>;
+  /** Counted in their own second although the finest window has passed it. */
+  late: number;
+  /** Event time ahead of the clock, counted in the arrival second. */
+  skewed: number;
+  /** Older than the duplicate memory: counted, but a retry would not be recognised. */
+  unverified: number;
+}
+
+export function newReceiverCounters(): ReceiverCounters {
+  return {
+    requestsAccepted: 0,
+    requestsRefused: {},
+    requestsDuplicate: 0,
+    bytesAccepted: 0,
+    spansAccepted: 0,
+    pointsAccepted: 0,
+    itemsRefused: {},
+    late: 0,
+    skewed: 0,
+    unverified: 0,
+  };
+}
