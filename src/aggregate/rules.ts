@@ -1,0 +1,165 @@
+import { KeyTable } from "../decode/attributes.ts";
+import { Hash128 } from "../decode/hash128.ts";
+import type { PointRecord } from "../decode/point-record.ts";
+import type { SpanRecord } from "../decode/span-record.ts";
+import type { Matcher } from "../model/matcher.ts";
+import type { MetricSelector, Slo } from "../model/slo.ts";
+import {
+  compilePointMatcher,
+  compileSpanMatcher,
+  type RecordTest,
+  type SlotLookup,
+} from "./classify.ts";
+import { ServiceIndex } from "./service-index.ts";
+
+export const SERVICE_NAME = 0; // slots of the resource attributes that every engine reads
+export const SERVICE_VERSION = 1;
+
+export interface SpanRule {
+  readonly slo: number;
+  /** Parts of the matchers that only look at the resource; checked once per resource. */
+  readonly resource: RecordTest<SpanRecord>;
+  readonly total: RecordTest<SpanRecord>;
+  readonly judge: RecordTest<SpanRecord>;
+  /** What `judge` being true means. */
+  readonly judgesBad: boolean;
+  /** Cell of the last span, tried first: most spans of a request share second and version. */
+  lastCell: number;
+}
+
+/** One selector of one SLO; its count is multiplied into total and bad. */
+export interface PointRule {
+  readonly slo: number;
+  readonly resource: RecordTest<PointRecord>;
+  readonly where: RecordTest<PointRecord>;
+  /** Slots in the table of metric names. */
+  readonly metrics: ReadonlySet<number>;
+  readonly threshold: MetricSelector["threshold"];
+  /** Identity for cumulative state, stable while the selector's text is. */
+  readonly selector: number;
+  /** A good/total indicator counts as total +1, bad +1 and good: bad -1. */
+  readonly addsTotal: 0 | 1;
+  readonly addsBad: -1 | 0 | 1;
+}
+
+/** All SLOs' indicators compiled together: key tables, and rules found by service. */
+export interface RuleSet {
+  readonly resourceKeys: KeyTable;
+  readonly spanKeys: KeyTable;
+  readonly pointKeys: KeyTable;
+  readonly metricNames: KeyTable;
+  readonly spans: ServiceIndex<SpanRule>;
+  readonly points: ServiceIndex<PointRule>;
+}
+
+/** @param indexOf the SLO's column in deltas, stable across reloads */
+export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number): RuleSet {
+  const resourceKeys = new SlotRegistry(["service.name", "service.version"]);
+  const spanKeys = new SlotRegistry([]);
+  const pointKeys = new SlotRegistry([]);
+  const metricNames = new SlotRegistry([]);
+  const spans = new ServiceIndex<SpanRule>();
+  const points = new ServiceIndex<PointRule>();
+  const spanSlots = lookup(resourceKeys, spanKeys);
+  const pointSlots = lookup(resourceKeys, pointKeys);
+
+  for (const slo of slos) {
+    const indicator = slo.indicator;
+    if (indicator.signal === "spans") {
+      const { resource, rest } = split(indicator.total);
+      const judge = indicator.bad ?? indicator.good ?? { any: [] };
+      spans.add(servicesOf(indicator.total), {
+        slo: indexOf(slo),
+        resource: compileSpanMatcher({ all: resource }, spanSlots),
+        total: compileSpanMatcher({ all: rest }, spanSlots),
+        judge: compileSpanMatcher(judge, spanSlots),
+        judgesBad: indicator.bad !== null,
+        lastCell: -1,
+      });
+    } else {
+      const add = (selector: MetricSelector, role: string, total: 0 | 1, bad: -1 | 0 | 1) => {
+        const { resource, rest } = split(selector.where);
+        points.add(servicesOf(selector.where), {
+          slo: indexOf(slo),
+          resource: compilePointMatcher<PointRecord>({ all: resource }, pointSlots),
+          where: compilePointMatcher<PointRecord>({ all: rest }, pointSlots),
+          metrics: new Set(selector.metrics.map((name) => metricNames.slot(name))),
+          threshold: selector.threshold,
+          selector: identityOf(`${slo.name} ${role} ${JSON.stringify(selector)}`),
+          addsTotal: total,
+          addsBad: bad,
+        });
+      };
+      add(indicator.total, "total", 1, indicator.good === null ? 0 : 1);
+      if (indicator.bad !== null) add(indicator.bad, "bad", 0, 1);
+      else if (indicator.good !== null) add(indicator.good, "good", 0, -1);
+    }
+  }
+  return {
+    resourceKeys: new KeyTable(resourceKeys.keys),
+    spanKeys: new KeyTable(spanKeys.keys),
+    pointKeys: new KeyTable(pointKeys.keys),
+    metricNames: new KeyTable(metricNames.keys),
+    spans,
+    points,
+  };
+}
+
+/** Keys in order of first use: a key's place is its slot. */
+class SlotRegistry {
+  readonly keys: string[];
+  private readonly slots = new Map<string, number>();
+
+  constructor(first: readonly string[]) {
+    this.keys = [...first];
+    for (const [slot, key] of first.entries()) this.slots.set(key, slot);
+  }
+
+  slot(key: string): number {
+    let slot = this.slots.get(key);
+    if (slot === undefined) {
+      slot = this.keys.length;
+      this.keys.push(key);
+      this.slots.set(key, slot);
+    }
+    return slot;
+  }
+}
+
+function lookup(resource: SlotRegistry, attribute: SlotRegistry): SlotLookup {
+  return { resource: (key) => resource.slot(key), attribute: (key) => attribute.slot(key) };
+}
+
+/** Top-level conjuncts that only ask about the resource, and the others. */
+function split(matcher: Matcher): { resource: Matcher[]; rest: Matcher[] } {
+  const parts = conjuncts(matcher);
+  return { resource: parts.filter(isResourceOnly), rest: parts.filter((p) => !isResourceOnly(p)) };
+}
+
+function conjuncts(matcher: Matcher): readonly Matcher[] {
+  return "all" in matcher ? matcher.all.flatMap(conjuncts) : [matcher];
+}
+
+function isResourceOnly(matcher: Matcher): boolean {
+  if ("resource" in matcher) return true;
+  if ("not" in matcher) return isResourceOnly(matcher.not);
+  if ("any" in matcher) return matcher.any.length > 0 && matcher.any.every(isResourceOnly);
+  return "all" in matcher && matcher.all.length > 0 && matcher.all.every(isResourceOnly);
+}
+
+/** Names of the only services that can match, or null when any can. */
+function servicesOf(matcher: Matcher): readonly string[] | null {
+  for (const part of conjuncts(matcher)) {
+    if ("resource" in part && part.resource === "service.name" && part.test.in !== undefined) {
+      return part.test.in.map(String);
+    }
+  }
+  return null;
+}
+
+function identityOf(text: string): number {
+  const hash = new Hash128();
+  const bytes = new TextEncoder().encode(text);
+  hash.range(bytes, 0, bytes.length);
+  return hash.a;
+}

@@ -1,0 +1,58 @@
+import { COUNT_UNIT } from "../model/delta.ts";
+
+/**
+ * How many requests a sampled span stands for, in units of 1/256, from its tracestate's `ot=th:` value:
+ * a rejection threshold T of up to 14 hex digits (trailing zeros left out) kept the span with
+ * probability 1 - T / 2^56, so it counts 1 / (1 - T / 2^56) times. Anything unreadable counts once.
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
+ * @returns an integer >= COUNT_UNIT
+ */
+export function adjustedCount(bytes: Uint8Array, start: number, end: number): number {
+  const at = findThreshold(bytes, start, end);
+  if (at < 0) return COUNT_UNIT;
+  let threshold = 0; // as a fraction of 1
+  let scale = 1 / 16;
+  let digits = 0;
+  for (let i = at; i < end && digits < 14; i++, digits++) {
+    const value = hexDigit(bytes[i]!);
+    if (value < 0) break;
+    threshold += value * scale;
+    scale /= 16;
+  }
+  if (digits === 0 || threshold >= 1) return COUNT_UNIT;
+  return Math.round(COUNT_UNIT / (1 - threshold));
+}
+
+/** Offset of the hex digits after `th:` in the list member `ot=`, or -1. */
+function findThreshold(bytes: Uint8Array, start: number, end: number): number {
+  let member = start;
+  while (member < end) {
+    while (member < end && (bytes[member] === 0x20 || bytes[member] === 0x09)) member++;
+    let stop = member;
+    while (stop < end && bytes[stop] !== 0x2c /* , */) stop++;
+    // "ot="
+    if (bytes[member] === 0x6f && bytes[member + 1] === 0x74 && bytes[member + 2] === 0x3d) {
+      let field = member + 3;
+      while (field < stop) {
+        let next = field;
+        while (next < stop && bytes[next] !== 0x3b /* ; */) next++;
+        // "th:"
+        if (bytes[field] === 0x74 && bytes[field + 1] === 0x68 && bytes[field + 2] === 0x3a) {
+          return field + 3;
+        }
+        field = next + 1;
+      }
+      return -1;
+    }
+    member = stop + 1;
+  }
+  return -1;
+}
+
+function hexDigit(b: number): number {
+  if (b >= 0x30 && b <= 0x39) return b - 0x30;
+  if (b >= 0x61 && b <= 0x66) return b - 0x57;
+  if (b >= 0x41 && b <= 0x46) return b - 0x37;
+  return -1;
+}

@@ -1,0 +1,165 @@
+import {
+  ANY_BOOL,
+  ANY_DOUBLE,
+  ANY_INT,
+  ANY_STRING,
+  KEY_VALUE_KEY,
+  KEY_VALUE_VALUE,
+} from "./fields.ts";
+import {
+  bitsToDouble,
+  NO_FAULT,
+  toSignedDouble,
+  type WireReader,
+  WRONG_WIRE_TYPE,
+} from "./wire.ts";
+
+/** What a slot holds. */
+export const ABSENT = 0;
+export const STRING = 1; // bytes start..end
+export const NUMBER = 2; // int or double, in `number`
+export const BOOL = 3; // 0 or 1 in `number`
+export const OTHER = 4; // array, map or bytes: present, never equal to a scalar
+
+/** UTF-8 bytes of the keys that some rule asks for; a key's slot is its place in the list. */
+export class KeyTable {
+  readonly size: number;
+  private readonly keys: readonly Uint8Array[];
+  private readonly heads: Int16Array;
+  private readonly next: Int16Array;
+
+  constructor(keys: readonly string[]) {
+    const encoder = new TextEncoder();
+    this.keys = keys.map((key) => encoder.encode(key));
+    this.size = keys.length;
+    this.heads = new Int16Array(64).fill(-1);
+    this.next = new Int16Array(keys.length).fill(-1);
+    this.keys.forEach((key, slot) => {
+      const bucket = bucketOf(key, 0, key.length);
+      this.next[slot] = this.heads[bucket]!;
+      this.heads[bucket] = slot;
+    });
+  }
+
+  /** Slot of the key in `bytes[start..end)`, or -1. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    let slot = this.heads[bucketOf(bytes, start, end)]!;
+    while (slot >= 0) {
+      if (equalBytes(bytes, start, end, this.keys[slot]!)) return slot;
+      slot = this.next[slot]!;
+    }
+    return -1;
+  }
+}
+
+/** Length and the last bytes tell attribute keys apart better than their first, which are shared prefixes. */
+function bucketOf(bytes: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  if (length < 3) return length;
+  return (length * 7 + bytes[end - 1]! * 31 + bytes[end - 3]! * 5) & 63;
+}
+
+export function equalBytes(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  other: Uint8Array,
+): boolean {
+  const length = other.length;
+  if (end - start !== length) return false;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== other[i]) return false;
+  return true;
+}
+
+/** The values of the wanted attributes of one span, resource or point; reused. Index by slot. */
+export class AttributeSlots {
+  readonly keys: KeyTable;
+  readonly type: Uint8Array;
+  readonly number: Float64Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+
+  constructor(keys: KeyTable) {
+    this.keys = keys;
+    this.type = new Uint8Array(keys.size);
+    this.number = new Float64Array(keys.size);
+    this.start = new Int32Array(keys.size);
+    this.end = new Int32Array(keys.size);
+  }
+
+  clear(): void {
+    const type = this.type;
+    for (let i = 0; i < type.length; i++) type[i] = ABSENT;
+  }
+
+  /** Reads the KeyValue that ends at `end`; a key no rule asks for is stepped over. */
+  read(reader: WireReader, end: number): void {
+    const bytes = reader.bytes;
+    let slot = -1;
+    let valueStart = -1;
+    let valueEnd = -1;
+    while (reader.pos < end) {
+      const tag = reader.tag(end);
+      if (tag === KEY_VALUE_KEY) {
+        const stop = reader.lengthEnd(end);
+        slot = this.keys.find(bytes, reader.pos, stop);
+        reader.pos = stop;
+        // The value comes after the key in every encoder seen: nothing more to learn about this one.
+        if (slot < 0 && valueStart < 0) {
+          if (reader.fault === NO_FAULT) reader.pos = end;
+          return;
+        }
+      } else if (tag === KEY_VALUE_VALUE) {
+        valueEnd = reader.lengthEnd(end);
+        valueStart = reader.pos;
+        reader.pos = valueEnd;
+      } else if (tag >>> 3 <= 2) reader.fail(WRONG_WIRE_TYPE);
+      else reader.skip(tag, end);
+    }
+    if (slot >= 0 && reader.fault === NO_FAULT) {
+      this.type[slot] = OTHER;
+      if (valueStart >= 0) {
+        reader.pos = valueStart;
+        this.readValue(reader, slot, valueEnd);
+        if (reader.fault === NO_FAULT) reader.pos = end;
+      }
+    }
+  }
+
+  private readValue(reader: WireReader, slot: number, end: number): void {
+    while (reader.pos < end) {
+      const tag = reader.tag(end);
+      switch (tag) {
+        case ANY_STRING: {
+          const stop = reader.lengthEnd(end);
+          this.type[slot] = STRING;
+          this.start[slot] = reader.pos;
+          this.end[slot] = stop;
+          reader.pos = stop;
+          break;
+        }
+        case ANY_INT:
+          reader.varint64(end);
+          this.type[slot] = NUMBER;
+          this.number[slot] = toSignedDouble(reader.hi, reader.lo);
+          break;
+        case ANY_DOUBLE:
+          reader.fixed64(end);
+          this.type[slot] = NUMBER;
+          this.number[slot] = bitsToDouble(reader.hi, reader.lo);
+          break;
+        case ANY_BOOL:
+          reader.varint64(end);
+          this.type[slot] = BOOL;
+          this.number[slot] = reader.lo | reader.hi ? 1 : 0;
+          break;
+        default:
+          if (tag >>> 3 <= 4) reader.fail(WRONG_WIRE_TYPE);
+          else {
+            this.type[slot] = OTHER;
+            reader.skip(tag, end);
+          }
+      }
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * A 128-bit hash in four uint32 lanes, after the construction of MurmurHash3 x86_128 (multiply, rotate,
+ * cross-add, finalise). Not keyed: it tells identities apart, it does not resist an attacker.
+ *
+ * @see https://github.com/aappleby/smhasher
+ */
+const C1 = 0x239b961b;
+const C2 = 0xab0e9789;
+const C3 = 0x38b34ae5;
+const C4 = 0xa1e38b93;
+
+function rotl(x: number, r: number): number {
+  return (x << r) | (x >>> (32 - r));
+}
+
+function finalMix(x: number): number {
+  x ^= x >>> 16;
+  x = Math.imul(x, 0x85ebca6b);
+  x ^= x >>> 13;
+  x = Math.imul(x, 0xc2b2ae35);
+  return x ^ (x >>> 16);
+}
+
+/** The hasher and its result; one is reused for all calls. */
+export class Hash128 {
+  /** The lanes of the last hash, int32. */
+  a = 0;
+  b = 0;
+  c = 0;
+  d = 0;
+
+  /** Hashes six words: a trace id and a span id, or a series and its times. */
+  words(w0: number, w1: number, w2: number, w3: number, w4: number, w5: number): void {
+    this.block(0, 0, 0, 0, w0, w1, w2, w3);
+    this.finish(this.a, this.b ^ mix2(w5), this.c, this.d, w4, 24);
+  }
+
+  /** Hashes `bytes[start..end)`. */
+  range(bytes: Uint8Array, start: number, end: number): void {
+    let pos = start;
+    this.a = 0;
+    this.b = 0;
+    this.c = 0;
+    this.d = 0;
+    while (end - pos >= 16) {
+      this.block(
+        this.a,
+        this.b,
+        this.c,
+        this.d,
+        word(bytes, pos),
+        word(bytes, pos + 4),
+        word(bytes, pos + 8),
+        word(bytes, pos + 12),
+      );
+      pos += 16;
+    }
+    if (pos < end) {
+      let w0 = 0;
+      let w1 = 0;
+      let w2 = 0;
+      let w3 = 0;
+      for (let i = 0; pos < end; i++, pos++) {
+        const b = bytes[pos]! << ((i & 3) * 8);
+        if (i < 4) w0 |= b;
+        else if (i < 8) w1 |= b;
+        else if (i < 12) w2 |= b;
+        else w3 |= b;
+      }
+      this.block(this.a, this.b, this.c, this.d, w0, w1, w2, w3);
+    }
+    this.finish(this.a, this.b, this.c, this.d, 0, end - start);
+  }
+
+  private block(
+    h1: number,
+    h2: number,
+    h3: number,
+    h4: number,
+    k1: number,
+    k2: number,
+    k3: number,
+    k4: number,
+  ): void {
+    h1 ^= Math.imul(rotl(Math.imul(k1, C1), 15), C2);
+    h1 = (Math.imul((rotl(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0;
+    h2 ^= Math.imul(rotl(Math.imul(k2, C2), 16), C3);
+    h2 = (Math.imul((rotl(h2, 17) + h3) | 0, 5) + 0x0bcaa747) | 0;
+    h3 ^= Math.imul(rotl(Math.imul(k3, C3), 17), C4);
+    h3 = (Math.imul((rotl(h3, 15) + h4) | 0, 5) + 0x96cd1c35) | 0;
+    h4 ^= Math.imul(rotl(Math.imul(k4, C4), 18), C1);
+    h4 = (Math.imul((rotl(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0;
+    this.a = h1;
+    this.b = h2;
+    this.c = h3;
+    this.d = h4;
+  }
+
+  private finish(
+    h1: number,
+    h2: number,
+    h3: number,
+    h4: number,
+    tail: number,
+    length: number,
+  ): void {
+    h1 ^= Math.imul(rotl(Math.imul(tail, C1), 15), C2);
+    h1 ^= length;
+    h2 ^= length;
+    h3 ^= length;
+    h4 ^= length;
+    h1 = (h1 + h2 + h3 + h4) | 0;
+    h2 = finalMix((h2 + h1) | 0);
+    h3 = finalMix((h3 + h1) | 0);
+    h4 = finalMix((h4 + h1) | 0);
+    h1 = finalMix(h1);
+    h1 = (h1 + h2 + h3 + h4) | 0;
+    this.a = h1;
+    this.b = (h2 + h1) | 0;
+    this.c = (h3 + h1) | 0;
+    this.d = (h4 + h1) | 0;
+  }
+}
+
+function mix2(word: number): number {
+  return Math.imul(rotl(Math.imul(word, C2), 16), C3);
+}
+
+/** Four little-endian bytes as an int32; the caller has checked that they are there. */
+export function word(bytes: Uint8Array, pos: number): number {
+  return bytes[pos]! | (bytes[pos + 1]! << 8) | (bytes[pos + 2]! << 16) | (bytes[pos + 3]! << 24);
+}

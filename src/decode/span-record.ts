@@ -1,0 +1,45 @@
+import { AttributeSlots, type KeyTable } from "./attributes.ts";
+
+/** One request span, reused: what classification and tally read. Ranges point into `bytes`. */
+export class SpanRecord {
+  bytes: Uint8Array = new Uint8Array(0);
+  readonly resource: AttributeSlots;
+  readonly attributes: AttributeSlots;
+  /** OTLP SpanKind, 0 to 5; 2 is SERVER. */
+  kind = 0;
+  /** OTLP StatusCode: 0 unset, 1 ok, 2 error. */
+  status = 0;
+  nameStart = 0;
+  nameEnd = 0;
+  /** Offsets of the ids; -1 when absent. 16 and 8 bytes. */
+  traceId = -1;
+  spanId = -1;
+  traceStateStart = 0;
+  traceStateEnd = 0;
+  /** Nanoseconds since 1970, both halves uint32. */
+  startHi = 0;
+  startLo = 0;
+  endHi = 0;
+  endLo = 0;
+
+  constructor(resourceKeys: KeyTable, spanKeys: KeyTable) {
+    this.resource = new AttributeSlots(resourceKeys);
+    this.attributes = new AttributeSlots(spanKeys);
+  }
+
+  clear(): void {
+    this.attributes.clear();
+    this.kind = 0;
+    this.status = 0;
+    this.nameStart = 0;
+    this.nameEnd = 0;
+    this.traceId = -1;
+    this.spanId = -1;
+    this.traceStateStart = 0;
+    this.traceStateEnd = 0;
+    this.startHi = 0;
+    this.startLo = 0;
+    this.endHi = 0;
+    this.endLo = 0;
+  }
+}

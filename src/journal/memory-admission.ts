@@ -1,0 +1,30 @@
+import type { RequestDelta } from "../model/delta.ts";
+import type { Refusal } from "../model/refusal.ts";
+import type { Admission, Admitted } from "../ports/admission.ts";
+import { FingerprintMemory } from "./fingerprints.ts";
+
+/**
+ * Admission without a disk: a retry is recognised as long as the process lives, and a request is
+ * acknowledged as soon as it is counted.
+ */
+export class MemoryAdmission implements Admission {
+  readonly memory: FingerprintMemory;
+  private readonly deliver: (delta: RequestDelta) => void;
+
+  /** @param deliver adds an admitted delta to the windows; it belongs to the caller again on return */
+  constructor(deliver: (delta: RequestDelta) => void, memory = new FingerprintMemory()) {
+    this.deliver = deliver;
+    this.memory = memory;
+  }
+
+  admit(delta: RequestDelta, done: (refusal: Refusal | null) => void): Admitted {
+    // An empty request has no identity and nothing to add.
+    if (delta.fingerprint[0] !== 0 && this.memory.seen(delta.fingerprint, delta.receivedAt)) {
+      done(null);
+      return "duplicate";
+    }
+    if (delta.length > 0) this.deliver(delta);
+    done(null);
+    return "admitted";
+  }
+}
