@@ -1,0 +1,239 @@
+import type { Evidence } from "../model/gate.ts";
+import type { UnixMs, UnixSecond } from "../model/time.ts";
+import type { BurnWindowPair } from "../model/window.ts";
+import { burnRate } from "./rate.ts";
+
+/** Log-likelihood needed to close: odds of e^8, about 3,000 to 1, for the threshold against burn 1. */
+export const CLOSE_NATS = 8;
+/** Log-likelihood of being well again before recovery counts. */
+export const RECOVER_NATS = 3;
+/** While calm, the burn must have been below this, so that a milder trouble does not pass for recovery. */
+export const CALM_BURN = 1.5;
+const MIN_ALTERNATIVE = 1.4;
+
+/** Sums of the windows of one SLO, in requests. Index as the windows given to the rings. */
+export interface WindowSums {
+  total(window: number): number;
+  bad(window: number): number;
+}
+
+/** Places of a pair's windows in `WindowSums`. */
+export interface PairPlaces {
+  readonly pair: BurnWindowPair;
+  readonly short: number;
+  readonly long: number;
+}
+
+/** The pair that closes, with both numbers. */
+export interface Breach {
+  readonly pair: BurnWindowPair;
+  readonly shortBurn: number;
+  readonly longBurn: number;
+  readonly evidence: Evidence;
+}
+
+/**
+ * The multiwindow detector of the SRE workbook, with three things it lacks:
+ *
+ * - evidence: burn above the threshold closes only with `minBad` bad requests and 8 nats for it, since at
+ *   ten requests a minute one error is a burn of 100 and no evidence at all;
+ * - a fresh start: after the gate has opened, windows hold nothing from before, or the incident that is
+ *   over would close the gate again until it has left the long window;
+ * - recovery by evidence: enough good traffic to tell "well" from "a third as bad as the worst", unbroken.
+ *
+ * Counts in requests, weights included; `meanWeight` deflates evidence of sampled data (sum w^2 / sum w).
+ */
+export class PairWatch {
+  private readonly objective: number;
+  private readonly places: readonly PairPlaces[];
+  private readonly minBad: number;
+  /** Index of the window whose burn measures how bad an incident is. */
+  private readonly worstWindow: number;
+  private openedAt: UnixSecond = Number.NEGATIVE_INFINITY;
+  private sinceTotal = 0;
+  private sinceBad = 0;
+  /** Since the last step. */
+  private stepTotal = 0;
+  private stepBad = 0;
+  /** Decayed sums for the mean weight of bad requests. */
+  private squares = 0;
+  private weights = 0;
+  private firstBadAt: UnixMs | null = null;
+  /** Recovery. */
+  private closed = false;
+  private worstBurn = 0;
+  private recovery = 0;
+  private calmSince: UnixMs | null = null;
+  private calmTotal = 0;
+  private calmBad = 0;
+
+  constructor(
+    objective: number,
+    places: readonly PairPlaces[],
+    minBad: number,
+    worstWindow: number,
+  ) {
+    this.objective = objective;
+    this.places = places;
+    this.minBad = minBad;
+    this.worstWindow = worstWindow;
+  }
+
+  /** Counts that arrived, whatever second they belong to. */
+  observe(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): void {
+    // Of an incident that is over, late news is no evidence.
+    if (second < this.openedAt) return;
+    this.sinceTotal += total;
+    this.sinceBad += bad;
+    this.stepTotal += total;
+    this.stepBad += bad;
+    if (bad > 0) {
+      this.squares += badSquares;
+      this.weights += bad;
+      this.firstBadAt ??= now;
+    }
+  }
+
+  /** Mean weight of a bad request: 1 when nothing is sampled. */
+  meanWeight(): number {
+    return this.weights > 0 ? Math.max(1, this.squares / this.weights) : 1;
+  }
+
+  /** The pair with the most evidence that breaches its threshold; null when none does. */
+  breach(sums: WindowSums, now: UnixMs): Breach | null {
+    if (this.sinceBad / this.meanWeight() < this.minBad) return null;
+    let found: Breach | null = null;
+    for (let i = 0; i < this.places.length; i++) {
+      const { pair, short, long } = this.places[i]!;
+      const shortBad = this.badWithin(sums, short, pair.short.durationMs, now);
+      if (shortBad / this.meanWeight() < this.minBad) continue;
+      const shortTotal = this.totalWithin(sums, short, pair.short.durationMs, now);
+      const shortBurn = burnRate(shortBad, shortTotal, this.objective);
+      if (shortBurn === null || shortBurn <= pair.threshold) continue;
+      const longBad = this.badWithin(sums, long, pair.long.durationMs, now);
+      const longTotal = this.totalWithin(sums, long, pair.long.durationMs, now);
+      const longBurn = burnRate(longBad, longTotal, this.objective);
+      if (longBurn === null || longBurn <= pair.threshold) continue;
+      const evidence = this.evidenceFor(pair.threshold, shortTotal, shortBad, now);
+      if (evidence.nats < CLOSE_NATS) continue;
+      if (found === null || evidence.nats > found.evidence.nats) {
+        found = { pair, shortBurn, longBurn, evidence };
+      }
+    }
+    return found;
+  }
+
+  /** Log-likelihood ratio of burn `threshold` against burn 1, for Poisson counts over the window's sums. */
+  evidence(sums: WindowSums, place: number, now: UnixMs): Evidence | null {
+    const at = this.places[place];
+    if (at === undefined || this.sinceBad === 0) return null;
+    const total = this.totalWithin(sums, at.short, at.pair.short.durationMs, now);
+    const bad = this.badWithin(sums, at.short, at.pair.short.durationMs, now);
+    return this.evidenceFor(at.pair.threshold, total, bad, now);
+  }
+
+  /**
+   * Once a second, after what arrived was observed. While closed: adds the evidence of recovery,
+   * ln P(counts | well) - ln P(counts | still bad) = (E (b - 1) - k ln b) / weight, where E is what burn 1
+   * would give and b a third of the worst burn of the incident. No data adds nothing.
+   */
+  step(sums: WindowSums, now: UnixMs): void {
+    const total = this.stepTotal;
+    const bad = this.stepBad;
+    this.stepTotal = 0;
+    this.stepBad = 0;
+    if (sums.bad(this.worstWindow) === 0) this.firstBadAt = null;
+    if (this.weights > 1e6) {
+      this.weights /= 2;
+      this.squares /= 2;
+    }
+    if (!this.closed || total <= 0) return;
+    const recent = burnRate(
+      sums.bad(this.worstWindow),
+      sums.total(this.worstWindow),
+      this.objective,
+    );
+    if (recent !== null && recent > this.worstBurn) this.worstBurn = recent;
+    const stillBad = this.stillBad();
+    const expected = total * (1 - this.objective);
+    const gain = (expected * (stillBad - 1) - bad * Math.log(stillBad)) / this.meanWeight();
+    this.recovery = Math.min(2 * RECOVER_NATS, Math.max(0, this.recovery + gain));
+    if (this.recovery < RECOVER_NATS) {
+      this.calmSince = null;
+      return;
+    }
+    if (this.calmSince === null) {
+      this.calmSince = now;
+      this.calmTotal = 0;
+      this.calmBad = 0;
+    }
+    this.calmTotal += total;
+    this.calmBad += bad;
+    const calmBurn = burnRate(this.calmBad, this.calmTotal, this.objective) ?? 0;
+    // One error is never proof of trouble, however little traffic there is.
+    if (this.calmBad > this.meanWeight() && calmBurn > CALM_BURN) this.calmSince = null;
+  }
+
+  /** Since when recovery is proven without a break; null while it is not. */
+  calmSinceMs(): UnixMs | null {
+    return this.closed ? this.calmSince : null;
+  }
+
+  /** Seconds of good traffic at this rate until recovery is proven; null without traffic. */
+  secondsToRecover(requestsPerSecond: number): number | null {
+    if (!(requestsPerSecond > 0)) return null;
+    const gain = requestsPerSecond * (1 - this.objective) * (this.stillBad() - 1);
+    return Math.max(0, (RECOVER_NATS - this.recovery) * this.meanWeight()) / gain;
+  }
+
+  /** Burn that recovery is tested against. */
+  private stillBad(): number {
+    return Math.min(100, Math.max(2, 0.35 * this.worstBurn));
+  }
+
+  /** The gate has closed: recovery begins at nothing. */
+  close(breach: Breach | null): void {
+    this.closed = true;
+    this.worstBurn = breach?.shortBurn ?? MIN_ALTERNATIVE;
+    this.recovery = 0;
+    this.calmSince = null;
+  }
+
+  /** The gate has opened: all evidence begins anew. */
+  open(now: UnixMs): void {
+    this.closed = false;
+    this.openedAt = Math.floor(now / 1000);
+    this.restart();
+  }
+
+  /** Forgets all evidence but not the state: after an edit of the objective. */
+  restart(): void {
+    this.sinceTotal = 0;
+    this.sinceBad = 0;
+    this.stepTotal = 0;
+    this.stepBad = 0;
+    this.firstBadAt = null;
+    this.recovery = 0;
+    this.calmSince = null;
+    this.worstBurn = 0;
+  }
+
+  private evidenceFor(threshold: number, total: number, bad: number, now: UnixMs): Evidence {
+    const alternative = Math.max(MIN_ALTERNATIVE, threshold);
+    const expected = total * (1 - this.objective);
+    const nats = (bad * Math.log(alternative) - expected * (alternative - 1)) / this.meanWeight();
+    return { since: this.firstBadAt ?? now, nats: Math.max(0, nats), alternative };
+  }
+
+  private totalWithin(sums: WindowSums, window: number, durationMs: number, now: UnixMs): number {
+    return this.startedWithin(durationMs, now) ? this.sinceTotal : sums.total(window);
+  }
+
+  private badWithin(sums: WindowSums, window: number, durationMs: number, now: UnixMs): number {
+    return this.startedWithin(durationMs, now) ? this.sinceBad : sums.bad(window);
+  }
+
+  private startedWithin(durationMs: number, now: UnixMs): boolean {
+    return now - this.openedAt * 1000 < durationMs;
+  }
+}

@@ -1,0 +1,223 @@
+import type { z } from "zod";
+import type { Indicator, Slo } from "../model/slo.ts";
+import type { DurationMs } from "../model/time.ts";
+import type { BurnWindowPair } from "../model/window.ts";
+import { type AlertContext, alertPairs } from "./alert-policies.ts";
+import { defaultPairs, parsePairs } from "./burn-windows.ts";
+import { defaultIndicator } from "./default-indicator.ts";
+import { DEFAULT_POLICY } from "./defaults.ts";
+import { type Documents, readDocuments, type SloDocument } from "./documents.ts";
+import { toIndicator } from "./indicator.ts";
+import { sound } from "./issues.ts";
+import { type Complain, toBudgeting, toPeriod } from "./period.ts";
+import { type Annotations, annotationPath, readAnnotations } from "./policy.ts";
+import { type KeyPath, type Problem, Report, show, suggest } from "./problem.ts";
+import {
+  indicatorSpec,
+  METHODS,
+  objective as objectiveSchema,
+  service as serviceSchema,
+  timeWindow as timeWindowSchema,
+} from "./schema.ts";
+import type { ConfigFile } from "./yaml-file.ts";
+
+export interface ParsedSlos {
+  /** The sound ones, in the order of files and documents. */
+  readonly slos: Slo[];
+  readonly problems: Problem[];
+  readonly warnings: Problem[];
+}
+
+/**
+ * SLOs from OpenSLO v1 files. Pure, and never throws: everything wrong is in `problems`, all at once,
+ * and an SLO with a problem is not in `slos`. References are looked up in all the files together.
+ */
+export function parseSlos(files: readonly ConfigFile[]): ParsedSlos {
+  const report = new Report();
+  const documents = readDocuments(files, report);
+  const slos: Slo[] = [];
+  for (const document of documents.slos) {
+    const before = report.faults;
+    const slo = toSlo(document, documents, report);
+    if (slo !== null && document.sound && report.faults === before) slos.push(slo);
+  }
+  for (const document of documents.unused()) {
+    report.warn(document, [], `${document.kind} ${document.name} is not referred to by any SLO`);
+  }
+  report.sort(files);
+  return { slos, problems: report.problems, warnings: report.warnings };
+}
+
+/** Reads on after a problem wherever the rest can be judged alone, so that one run shows them all. */
+function toSlo(document: SloDocument, documents: Documents, report: Report): Slo | null {
+  const metadata = mapping(mapping(document.value)["metadata"]);
+  const spec = mapping(mapping(document.value)["spec"]);
+  const below =
+    (...prefix: KeyPath): Complain =>
+    (path, message) =>
+      report.problem(document, [...prefix, ...path], message);
+
+  const annotations = readAnnotations(mapping(metadata["annotations"]), below());
+  const service = sound(serviceSchema, spec["service"]);
+  const objective = only(spec["objectives"], "objective", below("spec", "objectives"));
+  const rawObjective = sound(objectiveSchema, objective);
+  const inObjective = below("spec", "objectives", 0);
+  const target = rawObjective === null ? null : toTarget(rawObjective, inObjective);
+  const period = readPeriod(spec["timeWindow"], below("spec", "timeWindow"));
+  const method = METHODS.find((name) => name === (spec["budgetingMethod"] ?? "Occurrences"));
+  const budgeting =
+    method === undefined || rawObjective === null
+      ? null
+      : toBudgeting(method, rawObjective, inObjective);
+  const context = { document, documents, report };
+  const indicator = readIndicator(context, spec, rawObjective, service);
+  const pairs =
+    target === null || period === null
+      ? null
+      : readPairs(annotations, period.durationMs, target, { ...context, raw: spec["alertPolicies"] });
+
+  if (service === null || target === null || period === null || budgeting === null) return null;
+  if (indicator === null || pairs === null) return null;
+  const { windows: _windows, plannedRequests, sampledUpstream, ...policy } = annotations;
+  const displayName = metadata["displayName"];
+  return {
+    name: document.name,
+    displayName: typeof displayName === "string" ? displayName : document.name,
+    service,
+    objective: target,
+    period,
+    budgeting,
+    indicator,
+    plannedRequests: plannedRequests ?? null,
+    sampledUpstream: sampledUpstream ?? false,
+    policy: { ...DEFAULT_POLICY, ...policy, pairs },
+  };
+}
+
+/** The one item of a list that may hold one, unchecked; undefined after a complaint. */
+function only(list: unknown, what: string, complain: Complain): unknown {
+  if (!Array.isArray(list)) return undefined;
+  if (list.length === 1) return list[0];
+  const fix = list.length === 0 ? "" : `; split them into one SLO per ${what}`;
+  complain([], `must hold exactly one ${what}, found ${list.length}${fix}`);
+  return undefined;
+}
+
+function toTarget(
+  raw: { readonly target?: number | undefined; readonly targetPercent?: number | undefined },
+  complain: Complain,
+): number | null {
+  const { target, targetPercent } = raw;
+  if (target !== undefined && targetPercent !== undefined) {
+    complain([], "must have target or targetPercent, found both");
+    return null;
+  }
+  // 99.9 / 100 is 0.9990000000000001 in binary.
+  const ratio =
+    targetPercent === undefined ? target : Number((targetPercent / 100).toPrecision(12));
+  if (ratio === undefined) {
+    complain(["target"], "is missing; for example 0.999");
+    return null;
+  }
+  const key = target === undefined ? "targetPercent" : "target";
+  if (ratio > 0 && ratio <= 1 - 1e-9) return ratio;
+  complain(
+    [key],
+    ratio > 0
+      ? `must leave a budget of at least one request in a billion, found ${ratio}`
+      : "must be above 0: a target of 0 lets every request fail",
+  );
+  return null;
+}
+
+function readPeriod(raw: unknown, complain: Complain) {
+  if (raw === undefined) return toPeriod(null, complain);
+  const window = sound(timeWindowSchema, only(raw, "time window", complain));
+  if (window === null) return null;
+  return toPeriod(window, (path, message) => complain([0, ...path], message));
+}
+
+type RawObjective = z.infer<typeof objectiveSchema>;
+
+interface Context {
+  readonly document: SloDocument;
+  readonly documents: Documents;
+  readonly report: Report;
+}
+
+/** The SLO's own indicator, the one it refers to, or the default for its service; null when unusable. */
+function readIndicator(
+  { document, documents, report }: Context,
+  spec: Readonly<Record<string, unknown>>,
+  objective: RawObjective | null,
+  service: string | null,
+): Indicator | null {
+  const { indicator, indicatorRef } = spec;
+  if (indicator !== undefined && indicatorRef !== undefined) {
+    report.problem(document, ["spec"], "must have indicator or indicatorRef, found both");
+    return null;
+  }
+  if (indicator === undefined && indicatorRef === undefined) {
+    for (const key of ["op", "value"] as const) {
+      if (objective?.[key] === undefined) continue;
+      const message = "must be absent without an indicator; it judges a thresholdMetric";
+      report.problem(document, ["spec", "objectives", 0, key], message);
+    }
+    return service === null ? null : defaultIndicator(service);
+  }
+  let home = document;
+  let path: KeyPath = ["spec", "indicator", "spec"];
+  let raw: unknown = mapping(indicator)["spec"];
+  if (indicator === undefined) {
+    if (typeof indicatorRef !== "string") return null;
+    const found = documents.find("SLI", indicatorRef);
+    if (found === null) {
+      const near = suggest(indicatorRef, documents.names("SLI"));
+      const message = `must name an SLI in these files, found ${show(indicatorRef)} ${near}`.trim();
+      report.problem(document, ["spec", "indicatorRef"], message);
+      return null;
+    }
+    home = found;
+    path = ["spec"];
+    raw = mapping(found.value)["spec"];
+  }
+  if (typeof raw !== "object" || raw === null) return null;
+  const { description: _description, ...body } = raw as Record<string, unknown>;
+  const checked = sound(indicatorSpec, body);
+  if (checked === null) return null;
+  return toIndicator(checked, objective, {
+    indicator: (inner, message) => report.problem(home, [...path, ...inner], message),
+    warn: (inner, message) => report.warn(home, [...path, ...inner], message),
+    objective: (inner, message) =>
+      report.problem(document, ["spec", "objectives", 0, ...inner], message),
+  });
+}
+
+/** The annotation's pairs, else those of the alert policies, else the workbook's. */
+function readPairs(
+  { windows }: Annotations,
+  periodMs: DurationMs,
+  objective: number,
+  context: AlertContext,
+): readonly BurnWindowPair[] {
+  const { document, report } = context;
+  const fromAlerts = alertPairs(context, periodMs, objective);
+  if (windows !== undefined) {
+    const { pairs, notes } = parsePairs(windows, periodMs, objective);
+    for (const note of notes) report.problem(document, annotationPath("windows"), note);
+    if (fromAlerts !== null) {
+      report.warn(document, ["spec", "alertPolicies"], "is overruled by slogate.dev/windows");
+    }
+    return pairs;
+  }
+  if (fromAlerts !== null) return fromAlerts;
+  const { pairs, notes } = defaultPairs(periodMs, objective);
+  for (const note of notes) report.warn(document, ["spec"], note);
+  return pairs;
+}
+
+function mapping(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {};
+}

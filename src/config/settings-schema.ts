@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { DEFAULT_ENDPOINTS } from "./defaults.ts";
+import { endpointHint, parseEndpoint } from "./endpoint.ts";
+import { must, oneOf, strict } from "./issues.ts";
+import { show } from "./problem.ts";
+
+/* slogate.yaml as written. Every key may be left out; a key without value (`grpc:`) takes its defaults. */
+
+const endpoint = (example: string) =>
+  z
+    .string(must(`host:port such as ${example}`))
+    .superRefine((text, context) => {
+      if (parseEndpoint(text) !== null) return;
+      const message = `must be host:port such as ${example}, found ${show(text)}${endpointHint(text)}`;
+      context.addIssue({ code: "custom", message });
+    })
+    .optional()
+    .meta({ examples: [example] });
+
+/** Whole numbers; text from the environment counts when it reads as one. */
+const whole = (min: number, max: number, unit: string) => {
+  const be = `a whole number of ${unit} from ${min} to ${max}`;
+  return z
+    .union([z.number(), z.string()], must(be))
+    .superRefine((value, context) => {
+      const number = typeof value === "number" ? value : /^\d+$/.test(value) ? Number(value) : -1;
+      if (Number.isInteger(number) && number >= min && number <= max) return;
+      context.addIssue({ code: "custom", message: `must be ${be}, found ${show(value)}` });
+    })
+    .optional()
+    .meta({ description: `${unit}, ${min} to ${max}` });
+};
+
+const path = z.string(must("a path")).min(1, must("a path"));
+
+const tls = strict({
+  cert_file: path,
+  key_file: path,
+  client_ca_file: path.optional().meta({ description: "Clients must show a certificate of this CA." }),
+})
+  .nullish()
+  .meta({ id: "Tls" });
+
+const limits = {
+  max_recv_msg_size_mib: whole(1, 1024, "MiB").meta({
+    description: "Largest request, also after decompression, MiB. Default 64.",
+  }),
+  max_in_flight_mib: whole(1, 65_536, "MiB").meta({
+    description: "Requests being handled at once, MiB; beyond it senders are told to retry. Default 256.",
+  }),
+  tls,
+};
+
+/** Parts of the design that later versions bring: known, so that the message can say so. */
+const notAvailableYet = (name: string) =>
+  z.never({ error: () => `is not available in this version; leave ${name} out` }).optional();
+
+const token = z.string({ error: () => "must be text" }).min(8, {
+  error: () => "must be at least 8 characters",
+});
+const bearer = strict({ bearer_token: token });
+
+export const settingsSchema = strict({
+  mode: oneOf(["enforce", "shadow"])
+    .optional()
+    .meta({ description: "shadow: every gate decides and publishes while allowed stays true." }),
+  receivers: strict({
+    otlp: strict({
+      protocols: strict({
+        grpc: strict({
+          endpoint: endpoint(DEFAULT_ENDPOINTS.otlpGrpc),
+          flow_control_window_kib: whole(64, 1_048_576, "KiB").meta({
+            description: "HTTP/2 window per stream and connection, KiB. Default 4096.",
+          }),
+          ...limits,
+        }).nullish(),
+        http: strict({ endpoint: endpoint(DEFAULT_ENDPOINTS.otlpHttp), ...limits }).nullish(),
+      })
+        .nullish()
+        .meta({ description: "As in the Collector, only the protocols named here are on." }),
+    }).nullish(),
+  }).nullish(),
+  api: strict({
+    http: strict({ endpoint: endpoint(DEFAULT_ENDPOINTS.apiHttp), tls }).nullish(),
+    grpc: strict({ endpoint: endpoint(DEFAULT_ENDPOINTS.apiGrpc), tls }).nullish(),
+    auth: strict({
+      read: z
+        .union([z.literal("none"), bearer], { error: () => "must be none or {bearer_token: …}" })
+        .optional(),
+      write: z
+        .union([z.literal("none"), bearer], { error: () => "must be none or {bearer_token: …}" })
+        .optional()
+        .meta({ description: "Without a token nobody can set overrides. Default none." }),
+      insecure_reason: z
+        .string({ error: () => "must be text" })
+        .min(10, { error: () => "must say why, in at least 10 characters" })
+        .optional()
+        .meta({ description: "Why an address beyond loopback may do without TLS and token." }),
+    }).nullish(),
+  }).nullish(),
+  slos: z
+    .array(path, must("a list of files or folders"))
+    .min(1, must("a list of at least one file or folder"))
+    .optional(),
+  state: strict({ directory: path.optional() }).nullish(),
+  publish: strict({
+    stdout: strict({}).nullish(),
+    file: strict({ path }).optional(),
+    kafka: notAvailableYet("kafka"),
+    config_map: notAvailableYet("config_map"),
+  })
+    .nullish()
+    .meta({ description: "Only the sinks named here are on; without `publish`, stdout." }),
+});
+
+export type RawSettings = z.infer<typeof settingsSchema>;

@@ -1,0 +1,118 @@
+import type { GatePolicy, GateReason, GateStateName } from "../model/gate.ts";
+import { HOUR, type UnixMs } from "../model/time.ts";
+import type { BurnReason, Findings, GateState } from "./state.ts";
+
+/** A closing this soon after the last opening is a relapse: the next recovery must last three times as long. */
+const RELAPSE_MS = 2 * HOUR;
+const RELAPSE_FACTOR = 3;
+const MAX_HOLD_MS = HOUR;
+
+/**
+ * The next state of a gate. Pure: the clock is an argument, so that a day can be replayed in a test.
+ * Answers `previous` itself when nothing changes.
+ *
+ * Precedence: override > budget-exhausted > burn > unknown > open. What stands below an override goes on
+ * being tracked, so that the gate is right in the moment the override ends.
+ *
+ * - Burn closes at once and lets go when recovery has been proven for `holdMs` without a break. Silence is
+ *   no recovery, so it never opens a closed gate.
+ * - Unknown replaces only open, and the beginning.
+ */
+export function decide(
+  previous: GateState,
+  findings: Findings,
+  policy: GatePolicy,
+  now: UnixMs,
+): GateState {
+  const burn = nextBurn(previous, findings, policy, now);
+  const exhausted = policy.freezeWhenExhausted && stillExhausted(previous, findings);
+  const { state, reason } = visible(findings, burn.closed, exhausted);
+  const unknownSince = state === "unknown" ? (previous.unknownSince ?? now) : null;
+  const allowed = isAllowed(state, unknownSince, previous.lastKnownAllowed, policy, now);
+  const lastKnownAllowed = state === "unknown" ? previous.lastKnownAllowed : allowed;
+
+  const changed = state !== previous.state || reason !== previous.reason;
+  const transition = changed || allowed !== previous.allowed;
+  if (
+    !transition &&
+    burn.closed === previous.burnClosed &&
+    burn.holdMs === previous.holdMs &&
+    exhausted === previous.exhausted &&
+    lastKnownAllowed === previous.lastKnownAllowed &&
+    unknownSince === previous.unknownSince
+  ) {
+    return previous;
+  }
+  return {
+    state,
+    reason,
+    allowed,
+    since: changed ? now : previous.since,
+    sequence: previous.sequence + (transition ? 1 : 0),
+    burnClosed: burn.closed,
+    exhausted,
+    lastOpenedAt: burn.opened ? now : previous.lastOpenedAt,
+    holdMs: burn.holdMs,
+    lastKnownAllowed,
+    unknownSince,
+  };
+}
+
+/** Whether burn holds the gate closed, and for how long recovery must last. */
+function nextBurn(
+  previous: GateState,
+  findings: Findings,
+  policy: GatePolicy,
+  now: UnixMs,
+): { closed: BurnReason | null; opened: boolean; holdMs: number } {
+  const holdMs = previous.holdMs;
+  if (previous.burnClosed === null) {
+    if (findings.burn === null) return { closed: null, opened: false, holdMs };
+    return {
+      closed: findings.burn,
+      opened: false,
+      holdMs: holdAfterClosing(previous, policy, now),
+    };
+  }
+  const calm = findings.calmSince;
+  if (calm !== null && now - calm >= holdMs) return { closed: null, opened: true, holdMs };
+  // The reason of a closing may grow worse, never milder: "slow" after "fast" would read like recovery.
+  const worse = previous.burnClosed !== "fast-burn" && findings.burn === "fast-burn";
+  return { closed: worse ? "fast-burn" : previous.burnClosed, opened: false, holdMs };
+}
+
+/** How long recovery must last when burn closes the gate at `now`. */
+function holdAfterClosing(state: GateState, policy: GatePolicy, now: UnixMs): number {
+  const relapse = state.lastOpenedAt !== null && now - state.lastOpenedAt < RELAPSE_MS;
+  if (!relapse) return policy.keepClosedForMs;
+  return Math.min(Math.max(MAX_HOLD_MS, policy.keepClosedForMs), state.holdMs * RELAPSE_FACTOR);
+}
+
+function stillExhausted(previous: GateState, findings: Findings): boolean {
+  return previous.exhausted ? !findings.replenished : findings.exhausted;
+}
+
+function visible(
+  findings: Findings,
+  burnClosed: BurnReason | null,
+  exhausted: boolean,
+): { state: GateStateName; reason: GateReason } {
+  if (findings.override !== null) return { state: findings.override.state, reason: "override" };
+  if (exhausted) return { state: "closed", reason: "budget-exhausted" };
+  if (burnClosed !== null) return { state: "closed", reason: burnClosed };
+  if (findings.silence !== null) return { state: "unknown", reason: findings.silence };
+  return { state: "open", reason: "ok" };
+}
+
+function isAllowed(
+  state: GateStateName,
+  unknownSince: UnixMs | null,
+  lastKnown: boolean | null,
+  policy: GatePolicy,
+  now: UnixMs,
+): boolean {
+  if (policy.mode === "shadow") return true;
+  if (state !== "unknown") return state === "open";
+  if (policy.onUnknown !== "hold") return policy.onUnknown === "open";
+  return lastKnown === true && unknownSince !== null && now - unknownSince <= policy.holdForMs;
+}

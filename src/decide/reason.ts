@@ -1,0 +1,129 @@
+import type { GateDecision } from "../model/gate.ts";
+import { DAY, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
+
+/** What a decision's sentence is made from besides the decision itself. */
+export interface Circumstances {
+  /** Labels of the pair that closed, or of the first pair while open. */
+  readonly shortLabel: string;
+  readonly longLabel: string;
+  readonly shortBurn: number | null;
+  readonly longBurn: number | null;
+  readonly threshold: number;
+  /** Last time this SLO was heard of, and anything at all; null: never. */
+  readonly sloHeardAt: UnixMs | null;
+  readonly anyHeardAt: UnixMs | null;
+  readonly otherServicesHeard: boolean;
+  readonly sampledUpstream: boolean;
+  /** How long recovery must last, ms, and since when it does. */
+  readonly holdMs: number;
+  readonly calmSince: UnixMs | null;
+}
+
+/** The sentence a person reads: why, always with both numbers, and what happens next. */
+export function explain(decision: Omit<GateDecision, "message">, facts: Circumstances): string {
+  const parts = [cause(decision, facts)];
+  const shadow = decision.mode === "shadow" && decision.state !== "open";
+  if (shadow) parts.push("shadow mode: allowed all the same");
+  return parts.join("; ");
+}
+
+function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): string {
+  const now = decision.decidedAt;
+  switch (decision.reason) {
+    case "override": {
+      const override = decision.override;
+      if (override === null) return "overridden";
+      return `${override.state === "open" ? "opened" : "closed"} by ${override.author} until ${clock(override.expiresAt)}: ${override.reason}`;
+    }
+    case "budget-exhausted":
+      return `the error budget of ${decision.budget.period} is spent: ${count(decision.budget.bad)} bad of ${count(decision.budget.total)}, remaining ${percent(decision.budget.remaining)} (basis: ${decision.budget.basis})`;
+    case "fast-burn":
+    case "slow-burn":
+      return `${burns(facts)}, threshold ${round(facts.threshold)}${evidence(decision)}; ${outlook(decision)}${recovery(decision, facts)}`;
+    case "forecast": {
+      const hour = decision.forecast.at?.["1h"];
+      return `the next hour is expected to burn at ${round(hour?.burn ?? null)} (80 %: at least ${round(hour?.lo80 ?? null)}); ${burns(facts)}${recovery(decision, facts)}`;
+    }
+    case "bad-version":
+      return "a version in rollout burns the error budget";
+    case "warming-up":
+      return "warming up: less than 15 s of data so far";
+    case "no-data":
+      return facts.sloHeardAt === null && facts.anyHeardAt === null
+        ? "no telemetry yet: nothing has arrived since the start"
+        : facts.sloHeardAt === null
+          ? "no requests yet: telemetry arrives, but none of it matches this SLO"
+          : decision.data.coverage < 0.9
+            ? `the receiver accepted data in only ${percent(decision.data.coverage)} of the last 5 minutes`
+            : `no telemetry since ${clock(facts.anyHeardAt ?? facts.sloHeardAt)}: nothing arrives from anyone`;
+    case "stale":
+      return `no requests since ${clock(facts.sloHeardAt ?? now)}${facts.otherServicesHeard ? ", while other services are heard" : ""}`;
+    case "ok":
+      return `${burns(facts)}; ${budgetLeft(decision)}${facts.sampledUpstream ? "; sampled upstream without thresholds, so the ratio is not trusted and does not close the gate" : ""}`;
+  }
+}
+
+function burns(facts: Circumstances): string {
+  if (facts.shortBurn === null && facts.longBurn === null) return "no requests in the burn windows";
+  return `burn rate ${round(facts.shortBurn)} over ${facts.shortLabel} and ${round(facts.longBurn)} over ${facts.longLabel}`;
+}
+
+function evidence(decision: Omit<GateDecision, "message">): string {
+  if (decision.evidence === null) return "";
+  return ` (evidence ${round(decision.evidence.nats)} nats since ${clock(decision.evidence.since)})`;
+}
+
+function outlook(decision: Omit<GateDecision, "message">): string {
+  const exhaustion = decision.forecast.exhaustion?.expected ?? null;
+  if (exhaustion === null) return budgetLeft(decision);
+  const left = exhaustion - decision.decidedAt;
+  return left <= 0
+    ? "the budget is spent"
+    : `the rest of the budget lasts ${spell(left)} at this rate`;
+}
+
+function budgetLeft(decision: Omit<GateDecision, "message">): string {
+  if (decision.budget.remaining === null) return "no requests in the period yet";
+  return `${percent(decision.budget.remaining)} of the error budget is left`;
+}
+
+function recovery(decision: Omit<GateDecision, "message">, facts: Circumstances): string {
+  const heard = facts.sloHeardAt;
+  if (heard !== null && decision.decidedAt - heard > MINUTE) {
+    return `; no telemetry since ${clock(heard)}, so it stays closed`;
+  }
+  if (facts.calmSince !== null) {
+    const left = Math.max(0, facts.calmSince + facts.holdMs - decision.decidedAt);
+    return `; recovered since ${clock(facts.calmSince)}, opens in ${spell(left)} if that lasts`;
+  }
+  return "";
+}
+
+/** For people: "11 h", "3 min", "2.5 d". */
+export function spell(ms: number): string {
+  if (ms >= 2 * DAY) return `${round(ms / DAY)} d`;
+  if (ms >= 2 * HOUR) return `${round(ms / HOUR)} h`;
+  if (ms >= 2 * MINUTE) return `${Math.round(ms / MINUTE)} min`;
+  return `${Math.ceil(ms / SECOND)} s`;
+}
+
+function round(value: number | null): string {
+  if (value === null) return "unknown";
+  if (value >= 100) return String(Math.round(value));
+  return String(Number(value.toPrecision(3)));
+}
+
+function percent(ratio: number | null): string {
+  return ratio === null ? "unknown" : `${Number((ratio * 100).toPrecision(3))} %`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+}
+
+/** Time of day in UTC, from arithmetic: pure folders make no Date. */
+function clock(at: UnixMs): string {
+  const second = Math.floor(at / SECOND) % 86_400;
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}Z`;
+}

@@ -1,0 +1,61 @@
+import type { GatePolicy, GateReason, GateStateName, Override } from "../model/gate.ts";
+import type { DurationMs, UnixMs } from "../model/time.ts";
+
+/** Why burn has closed a gate. */
+export type BurnReason = "fast-burn" | "slow-burn" | "forecast";
+/** Why nothing can be said. */
+export type Silence = "warming-up" | "no-data" | "stale";
+
+/** Everything a gate remembers between decisions. Immutable: `decide` makes a new one when something changes. */
+export interface GateState {
+  readonly state: GateStateName;
+  readonly reason: GateReason;
+  readonly allowed: boolean;
+  /** When `state` and `reason` became what they are. */
+  readonly since: UnixMs;
+  /** Grows by one with every transition: a change of state, reason or allowed. */
+  readonly sequence: number;
+  /** Burn has closed the gate and recovery is not proven yet; goes on under an override. */
+  readonly burnClosed: BurnReason | null;
+  /** The period's budget is spent; goes on under an override. */
+  readonly exhausted: boolean;
+  /** When burn last let go of the gate; null when it never held it. */
+  readonly lastOpenedAt: UnixMs | null;
+  /** How long recovery must last before this closing ends. */
+  readonly holdMs: DurationMs;
+  /** `allowed` of the last decision that was not unknown; null before the first. */
+  readonly lastKnownAllowed: boolean | null;
+  /** When the present unknown began; null while known. */
+  readonly unknownSince: UnixMs | null;
+}
+
+/** What the evidence says at one instant; one record is reused for all SLOs. */
+export interface Findings {
+  /** Burn closes the gate now. */
+  burn: BurnReason | null;
+  /** Since when recovery is proven without a break. */
+  calmSince: UnixMs | null;
+  /** The budget is spent, with a basis that may say so. */
+  exhausted: boolean;
+  /** Enough of the budget is back, so that the next error does not close the gate again. */
+  replenished: boolean;
+  silence: Silence | null;
+  override: Override | null;
+}
+
+/** A gate nobody has heard of yet: unknown, so not open. */
+export function initialState(policy: GatePolicy, now: UnixMs): GateState {
+  return {
+    state: "unknown",
+    reason: "no-data",
+    allowed: policy.mode === "shadow" || policy.onUnknown === "open",
+    since: now,
+    sequence: 0,
+    burnClosed: null,
+    exhausted: false,
+    lastOpenedAt: null,
+    holdMs: policy.keepClosedForMs,
+    lastKnownAllowed: null,
+    unknownSince: now,
+  };
+}

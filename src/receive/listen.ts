@@ -1,0 +1,58 @@
+import { readFile } from "node:fs/promises";
+import { EngineError } from "../model/errors.ts";
+import type { ReceiverTls } from "./settings.ts";
+
+export interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly clientCa: Buffer | null;
+}
+
+/**
+ * Reads the PEM files. `key` is the receiver's place in the configuration, for messages.
+ * Throws EngineError CONFIG_INVALID for a file that cannot be read.
+ */
+export async function readTls(tls: ReceiverTls, key: string): Promise<TlsMaterial> {
+  const read = async (name: string, path: string): Promise<Buffer> => {
+    try {
+      return await readFile(path);
+    } catch (cause) {
+      const message = `${key}.tls.${name}: cannot read ${path} (${reason(cause)})`;
+      throw new EngineError("CONFIG_INVALID", message, { cause });
+    }
+  };
+  return {
+    cert: await read("cert_file", tls.certFile),
+    key: await read("key_file", tls.keyFile),
+    clientCa: tls.clientCaFile === null ? null : await read("client_ca_file", tls.clientCaFile),
+  };
+}
+
+/** For PEM files that were read but are no certificate or do not belong together. */
+export function tlsUnusable(key: string, cause: unknown): EngineError {
+  const message = `${key}.tls: certificate and key cannot be used (${reason(cause)})`;
+  return new EngineError("CONFIG_INVALID", message, { cause });
+}
+
+/** The error for an address that cannot be listened on: which key, why, and what to do. */
+export function addressUnavailable(
+  key: string,
+  { host, port }: { readonly host: string; readonly port: number },
+  cause: unknown,
+): EngineError {
+  const why = reason(cause);
+  let advice = "use an address of this machine";
+  if (why.includes("EADDRINUSE"))
+    advice = `stop the program that listens there, or choose another port in ${key}.endpoint`;
+  else if (why.includes("EACCES")) advice = "use a port above 1023, or run with the right to bind it";
+  const message = `${key}.endpoint: cannot listen on ${hostPort(host, port)} (${why}); ${advice}`;
+  return new EngineError("ADDRESS_UNAVAILABLE", message, { cause });
+}
+
+export function hostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
