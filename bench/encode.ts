@@ -6,7 +6,7 @@ export const BAD_SHARE = 0.01;
 export const SERVICES = ["frontend", "cart", "payment"] as const;
 
 const ROUTES = ["/api/products/{id}", "/api/cart", "/api/checkout", "/api/recommendations"];
-const AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Safari/537.36";
+const AGENT = "shop-app/7.3 (Android 16; Pixel)";
 /** Span ends are spread over this much time before the moment of sending, as a batch of a second would be. */
 const SPREAD_NS = 900_000_000;
 const DURATION_NS = 12_345_678;
@@ -47,7 +47,8 @@ export class PatchableRequest {
   /**
    * Makes it the request of this number, ending up to 0.9 s before `nowUnixMs`.
    *
-   * @param sender and `request` together must not have been used before, both uint32
+   * @param sender and `request` together must not have been used before, both uint32; `request` from 1 (an id of zeros
+   *   is none)
    */
   patch(sender: number, request: number, nowUnixMs: number): void {
     const { bytes, spans } = this;

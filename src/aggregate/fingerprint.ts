@@ -22,7 +22,7 @@ export class Fingerprint {
     const bytes = span.bytes;
     const t = span.traceId;
     const s = span.spanId;
-    if (t >= 0 && s >= 0) {
+    if (isId(bytes, t, 16) && isId(bytes, s, 8)) {
       this.hash.words(
         word(bytes, t),
         word(bytes, t + 4),
@@ -49,14 +49,9 @@ export class Fingerprint {
   /** Adds a data point by series, start and time. */
   addPoint(point: PointRecord): void {
     const series = point.series;
-    this.hash.words(
-      series[0]! ^ series[1]!,
-      series[2]! ^ Math.imul(series[3]!, 0x9e3779b1),
-      point.startHi,
-      point.startLo,
-      point.timeHi,
-      point.timeLo,
-    );
+    const hash = this.hash;
+    hash.words(series[0]!, series[1]!, series[2]!, series[3]!, point.startHi, point.startLo);
+    hash.words(hash.a, hash.b, hash.c, hash.d, point.timeHi, point.timeLo);
     this.add();
   }
 
@@ -68,4 +63,12 @@ export class Fingerprint {
     sum[3]! += this.hash.c;
     sum[4]! += this.hash.d;
   }
+}
+
+/** An id of zeros only is invalid: whoever writes it has none. */
+function isId(bytes: Uint8Array, start: number, length: number): boolean {
+  if (start < 0) return false;
+  // The last byte first: random and counted ids both end in something.
+  for (let i = start + length - 1; i >= start; i--) if (bytes[i] !== 0) return true;
+  return false;
 }

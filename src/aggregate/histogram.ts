@@ -16,10 +16,12 @@ export function countAtOrBelow(point: PointRecord, bound: number): number {
 
 function explicit(point: PointRecord, bound: number): number {
   const bounds = point.bounds;
+  // A point may come with its count alone; then no bound says anything.
+  if (point.bucketLength !== point.boundLength + 1) return Number.NaN;
   let sum = 0;
   for (let i = 0; i < point.boundLength; i++) {
     // Bucket i holds (bounds[i - 1], bounds[i]]: upper bounds are inclusive in OTLP.
-    sum += i < point.bucketLength ? point.buckets[i]! : 0;
+    sum += point.buckets[i]!;
     const difference = bounds[i]! - bound;
     if (Math.abs(difference) <= SAME * Math.abs(bound)) return sum;
     if (difference > 0) return Number.NaN;
@@ -34,9 +36,10 @@ function explicit(point: PointRecord, bound: number): number {
  */
 function exponential(point: PointRecord, bound: number): number {
   const atOrBelowZero = point.zeroCount + point.negativeCount;
-  if (bound < 0) return Number.NaN;
+  if (bound < 0 || (point.zeroCount > 0 && bound < point.zeroThreshold)) return Number.NaN;
   if (bound === 0) return atOrBelowZero;
   const position = Math.log2(bound) * 2 ** point.scale;
+  if (!Number.isFinite(position)) return Number.NaN;
   const nearest = Math.round(position);
   const onBound = Math.abs(position - nearest) <= SAME * Math.max(1, Math.abs(position));
   const firstAbove = onBound ? nearest : Math.floor(position) + 1;

@@ -12,12 +12,12 @@ import type { Admission } from "../ports/admission.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Done, Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
-import { addPoint } from "./point-counts.ts";
+import { isWithoutValue, PointCounts, type PointRefusal } from "./point-counts.ts";
 import type { PointRule } from "./rules.ts";
 import { type RuleSet, SERVICE_NAME, SERVICE_VERSION, type SpanRule } from "./rules.ts";
 import { adjustedCount } from "./sampling.ts";
 import type { SeriesStore } from "./series.ts";
-import { Tally } from "./tally.ts";
+import { MAX_CELLS, Tally } from "./tally.ts";
 import { NO_VERSION, type VersionTable } from "./versions.ts";
 
 /** A span may be ahead of our clock by this much and still count, in the second it arrived. */
@@ -35,6 +35,7 @@ export const UNVERIFIED_S = 900;
  */
 export class Ingest implements OtlpConsumer {
   private readonly tally = new Tally();
+  private readonly pointCounts = new PointCounts();
   private readonly admission: Admission;
   private readonly clock: Clock;
   private readonly counters: ReceiverCounters;
@@ -99,6 +100,11 @@ export class Ingest implements OtlpConsumer {
       this.refuse(malformed(`not an OTLP ${signal} request: ${FAULT_TEXT[fault]}`), done);
       return;
     }
+    if (this.tally.overflowed) {
+      this.series.rollback();
+      this.refuse(TOO_MANY_CELLS, done);
+      return;
+    }
     this.admit(signal, bytes.length, done);
   }
 
@@ -106,7 +112,7 @@ export class Ingest implements OtlpConsumer {
     const now = this.clock.now();
     this.nowSecond = Math.floor(now / 1000);
     this.tally.begin(now);
-    this.series.begin();
+    this.series.begin(now);
     this.spans = 0;
     this.late = 0;
     this.skewed = 0;
@@ -120,31 +126,37 @@ export class Ingest implements OtlpConsumer {
 
   private admit(signal: Signal, byteLength: number, done: Done): void {
     const partial = this.partialSuccess();
-    const admitted = this.admission.admit(this.tally, (refusal) => {
+    const answer = (refusal: Refusal | null) => {
       if (refusal !== null) this.refuse(refusal, done);
       else done(partial);
+    };
+    // The sender hears of it once everything here is settled, also when the commit is immediate.
+    let settled = false;
+    let early: Refusal | null | undefined;
+    const admitted = this.admission.admit(this.tally, (refusal) => {
+      if (settled) answer(refusal);
+      else early = refusal;
     });
-    if (admitted === "refused") this.series.rollback();
-    if (admitted === "duplicate") {
-      this.series.rollback();
-      this.counters.requestsDuplicate++;
-    }
-    if (admitted === "admitted") this.count(signal, byteLength);
+    if (admitted !== "admitted") this.series.rollback();
+    if (admitted === "duplicate") this.counters.requestsDuplicate++;
+    if (admitted === "admitted") this.count(signal, byteLength, partial?.rejected ?? 0);
+    settled = true;
+    if (early !== undefined) answer(early);
   }
 
-  private count(signal: Signal, byteLength: number): void {
+  private count(signal: Signal, byteLength: number, rejected: number): void {
     const counters = this.counters;
     counters.requestsAccepted++;
     counters.bytesAccepted += byteLength;
-    if (signal === "traces") counters.spansAccepted += this.spans;
-    else counters.pointsAccepted += this.metrics.points;
+    if (signal === "traces") counters.spansAccepted += this.spans - rejected;
+    else counters.pointsAccepted += this.metrics.points - rejected;
     counters.late += this.late;
     counters.skewed += this.skewed;
     counters.unverified += this.unverified;
-    countRefused(counters, "future", this.future);
-    countRefused(counters, "too-old", this.tooOld);
+    addTo(counters.itemsRefused, "future", this.future);
+    addTo(counters.itemsRefused, "too-old", this.tooOld);
     for (const [reason, items] of Object.entries(this.refusedPoints)) {
-      countRefused(counters, reason, items);
+      addTo(counters.itemsRefused, reason, items);
     }
   }
 
@@ -166,7 +178,7 @@ export class Ingest implements OtlpConsumer {
   }
 
   private refuse(refusal: Refusal, done: Done): void {
-    countRefused(this.counters.requestsRefused, refusal.code, 1);
+    addTo(this.counters.requestsRefused, refusal.code, 1);
     done(refusal);
   }
 
@@ -244,16 +256,29 @@ export class Ingest implements OtlpConsumer {
 
   private point(record: PointRecord): void {
     this.tally.identity.addPoint(record);
+    if (isWithoutValue(record)) return;
+    const rules = this.pointRules;
+    const counts = this.pointCounts;
     let second = -1;
-    for (const rule of this.pointRules) {
-      if (!rule.metrics.has(record.metric) || !rule.where(record)) continue;
+    let refused: PointRefusal | null = null;
+    for (let i = 0; i < rules.length; ) {
+      // The rules of one SLO stand together: they were added one after the other.
+      const { slo } = rules[i]!;
+      counts.begin();
+      for (; i < rules.length && rules[i]!.slo === slo; i++) {
+        const rule = rules[i]!;
+        if (rule.metrics.has(record.metric) && rule.where(record)) counts.select(rule);
+      }
+      if (counts.isEmpty()) continue;
       if (second < 0) {
         second = this.landing(nanosToSecond(record.timeHi, record.timeLo));
         if (second < 0) return;
       }
-      const refused = addPoint(rule, record, second, this.version, this.tally, this.series);
-      if (refused !== null) this.refusedPoints[refused]++;
+      const refusal = counts.addTo(this.tally, record, second, this.version, this.series);
+      refused ??= refusal;
     }
+    // However many SLOs could not use it, the sender is told of one point.
+    if (refused !== null) this.refusedPoints[refused]++;
   }
 
   /** The second an event counts in, or -1 when it is refused for its time. */
@@ -306,14 +331,12 @@ function malformed(message: string): Refusal {
   return { code: "malformed", message, retryAfterMs: null };
 }
 
-function countRefused(
-  counters: ReceiverCounters | Record<string, number>,
-  reason: string,
-  items: number,
-): void {
-  if (items === 0) return;
-  const byReason =
-    "itemsRefused" in counters ? (counters as ReceiverCounters).itemsRefused : counters;
-  (byReason as Record<string, number>)[reason] =
-    ((byReason as Record<string, number>)[reason] ?? 0) + items;
+const TOO_MANY_CELLS: Refusal = {
+  code: "too-large",
+  message: `the request spreads over more than ${MAX_CELLS} pairs of SLO and second`,
+  retryAfterMs: null,
+};
+
+function addTo(byReason: Record<string, number>, reason: string, count: number): void {
+  if (count > 0) byReason[reason] = (byReason[reason] ?? 0) + count;
 }

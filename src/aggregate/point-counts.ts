@@ -14,33 +14,71 @@ import type { Tally } from "./tally.ts";
 /** Why a point gave nothing although a rule asked for it. */
 export type PointRefusal = "no-bucket-bound" | "series-limit" | "unusable";
 
-/** Adds what `rule` selects of the point to the delta. Null when it counted (also as nothing new). */
-export function addPoint(
-  rule: PointRule,
-  point: PointRecord,
-  second: UnixSecond,
-  version: number,
-  tally: Tally,
-  series: SeriesStore,
-): PointRefusal | null {
-  if ((point.flags & FLAG_NO_RECORDED_VALUE) !== 0 || !point.hasValue) return null;
-  const selected = selectedCount(rule, point);
-  if (selected === Unusable.NoBound) return "no-bucket-bound";
-  if (selected === Unusable.Kind) return "unusable";
-  let requests = selected;
-  if (point.type !== GAUGE && point.temporality === TEMPORALITY_CUMULATIVE) {
-    requests = series.increase(point, rule.selector, selected, tally.receivedAt);
-    if (requests === SERIES_LIMIT) return "series-limit";
-    if (requests < 0) return null;
-  } else if (point.type !== GAUGE && point.temporality !== TEMPORALITY_DELTA) return "unusable";
+/**
+ * What the rules of one SLO (its total, and its bad or good) select of one point. They count together or not
+ * at all: a total without its good would make every request a bad one.
+ */
+export class PointCounts {
+  private readonly rules: PointRule[] = [];
+  private readonly counts: number[] = [];
+  private length = 0;
 
+  /** A new point, or the next SLO. */
+  begin(): void {
+    this.length = 0;
+  }
+
+  /** The rule's metric and conditions match the point. */
+  select(rule: PointRule): void {
+    this.rules[this.length++] = rule;
+  }
+
+  isEmpty(): boolean {
+    return this.length === 0;
+  }
+
+  /** Adds what was selected to the delta. Null when it counted (also as nothing new). */
+  addTo(
+    tally: Tally,
+    point: PointRecord,
+    second: UnixSecond,
+    version: number,
+    series: SeriesStore,
+  ): PointRefusal | null {
+    const { rules, counts, length } = this;
+    const isGauge = point.type === GAUGE;
+    const isCumulative = !isGauge && point.temporality === TEMPORALITY_CUMULATIVE;
+    if (!isGauge && !isCumulative && point.temporality !== TEMPORALITY_DELTA) return "unusable";
+    for (let i = 0; i < length; i++) {
+      counts[i] = selectedCount(rules[i]!, point);
+      if (counts[i] === Unusable.NoBound) return "no-bucket-bound";
+      if (counts[i] === Unusable.Kind) return "unusable";
+    }
+    if (isCumulative) {
+      let worst = 0;
+      for (let i = 0; i < length; i++) {
+        counts[i] = series.increase(point, rules[i]!.selector, counts[i]!, tally.receivedAt);
+        worst = Math.min(worst, counts[i]!);
+      }
+      if (worst < 0) return worst === SERIES_LIMIT ? "series-limit" : null;
+    }
+    const cell = tally.cell(rules[0]!.slo, version, second);
+    for (let i = 0; i < length; i++) addCount(tally, cell, rules[i]!, counts[i]!);
+    return null;
+  }
+}
+
+/** True for a point that says "no value" or has none. */
+export function isWithoutValue(point: PointRecord): boolean {
+  return (point.flags & FLAG_NO_RECORDED_VALUE) !== 0 || !point.hasValue;
+}
+
+function addCount(tally: Tally, cell: number, rule: PointRule, requests: number): void {
   const units = Math.round(requests * COUNT_UNIT);
-  const cell = tally.cell(rule.slo, version, second);
   tally.total[cell]! += rule.addsTotal * units;
   tally.bad[cell]! += rule.addsBad * units;
   tally.rawBad[cell]! += rule.addsBad * requests;
   tally.badSquares[cell]! += rule.addsBad * requests;
-  return null;
 }
 
 /** Counts are never negative, so these cannot be mistaken for one. */
@@ -49,11 +87,12 @@ const Unusable = { NoBound: -1, Kind: -2 } as const;
 function selectedCount(rule: PointRule, point: PointRecord): number {
   const threshold = rule.threshold;
   if (point.type === GAUGE) {
+    if (Number.isNaN(point.value)) return Unusable.Kind;
     return threshold === null || holds(point.value, threshold.op, boundOf(rule, point)) ? 1 : 0;
   }
   if (point.type === SUM) {
-    // Going down, or up and down: not a count of requests.
-    return point.monotonic && point.value >= 0 && Number.isFinite(point.value)
+    // Going down, or up and down: not a count of requests. And a sum has no distribution to cut at a threshold.
+    return threshold === null && point.monotonic && point.value >= 0 && Number.isFinite(point.value)
       ? point.value
       : Unusable.Kind;
   }

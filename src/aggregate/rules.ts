@@ -35,8 +35,8 @@ export interface PointRule {
   /** Slots in the table of metric names. */
   readonly metrics: ReadonlySet<number>;
   readonly threshold: MetricSelector["threshold"];
-  /** Identity for cumulative state, stable while the selector's text is. */
-  readonly selector: number;
+  /** Identity for cumulative state, 128 bits in four words; stable while the selector's text is. */
+  readonly selector: Int32Array;
   /** A good/total indicator counts as total +1, bad +1 and good: bad -1. */
   readonly addsTotal: 0 | 1;
   readonly addsBad: -1 | 0 | 1;
@@ -157,9 +157,9 @@ function servicesOf(matcher: Matcher): readonly string[] | null {
   return null;
 }
 
-function identityOf(text: string): number {
+function identityOf(text: string): Int32Array {
   const hash = new Hash128();
   const bytes = new TextEncoder().encode(text);
   hash.range(bytes, 0, bytes.length);
-  return hash.a;
+  return Int32Array.of(hash.a, hash.b, hash.c, hash.d);
 }

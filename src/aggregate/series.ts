@@ -7,6 +7,11 @@ export const NOT_COUNTED = -1; // first sight of a series older than this proces
 export const SERIES_LIMIT = -2; // no room for one more series
 
 const IDLE_MS = 3_600_000;
+/** Looking for idle series goes over all of them, so it is not done at every request of a full store. */
+const DROP_IDLE_EVERY_MS = 60_000;
+const FIRST_SLOTS = 1024;
+const KEY_WORDS = 4;
+const UNDO_WORDS = 5;
 
 /**
  * Last values of cumulative series, so that a point can be turned into its increase. Keyed by the
@@ -14,7 +19,7 @@ const IDLE_MS = 3_600_000;
  *
  * - First sight: a series that started after `listeningSince` counts from zero; an older one only sets
  *   the base line, since its past was not for us to see.
- * - A later start time, or a smaller value, is a reset: the value counts from zero.
+ * - A start time at or after the last point, or a smaller value, is a reset: the value counts from zero.
  * - A point that is not newer than the last one is out of order (or a retry): a later point has already
  *   told of its requests.
  *
@@ -24,8 +29,9 @@ export class SeriesStore {
   readonly limit: number;
   size = 0;
   private readonly listeningSince: number;
+  private nextDropAt = Number.NEGATIVE_INFINITY;
   private mask: number;
-  private keys: Int32Array; // five per slot: the identity and the selector
+  private keys: Int32Array; // the sum of two 128-bit hashes: the series' and the selector's
   private used: Uint8Array;
   private start: Float64Array; // ns as doubles: rounded to 256 ns, only compared for order
   private time: Float64Array;
@@ -33,37 +39,50 @@ export class SeriesStore {
   private seenAt: Float64Array;
   private undoSlot: number[] = [];
   private undoState: number[] = [];
+  private readonly key = new Int32Array(KEY_WORDS);
 
-  /** @param limit most series times selectors; 72 bytes each at the limit */
+  /** @param limit most series times selectors; about 100 to 200 bytes each */
   constructor(listeningSince: UnixMs, limit = 1_000_000) {
     this.listeningSince = listeningSince * 1e6;
     this.limit = limit;
-    const slots = 1024;
-    this.mask = slots - 1;
-    this.keys = new Int32Array(slots * 5);
-    this.used = new Uint8Array(slots);
-    this.start = new Float64Array(slots);
-    this.time = new Float64Array(slots);
-    this.value = new Float64Array(slots);
-    this.seenAt = new Float64Array(slots);
+    this.mask = FIRST_SLOTS - 1;
+    this.keys = new Int32Array(FIRST_SLOTS * KEY_WORDS);
+    this.used = new Uint8Array(FIRST_SLOTS);
+    this.start = new Float64Array(FIRST_SLOTS);
+    this.time = new Float64Array(FIRST_SLOTS);
+    this.value = new Float64Array(FIRST_SLOTS);
+    this.seenAt = new Float64Array(FIRST_SLOTS);
   }
 
-  begin(): void {
-    this.undoSlot.length = 0;
-    this.undoState.length = 0;
+  /** A new request: nothing before it can be taken back any more. A full store forgets its idle series here. */
+  begin(now: UnixMs): void {
+    this.forgetUndo();
+    // Only between requests: slots move, and what was to be undone could not be found again.
+    if (this.size >= this.limit && now >= this.nextDropAt) {
+      this.nextDropAt = now + DROP_IDLE_EVERY_MS;
+      this.rehash(this.mask + 1, now - IDLE_MS);
+    }
   }
 
-  /** Increase of `value` since the series' last point, NOT_COUNTED or SERIES_LIMIT. */
-  increase(point: PointRecord, selector: number, value: number, now: UnixMs): number {
+  /**
+   * Increase of `value` since the series' last point, NOT_COUNTED or SERIES_LIMIT.
+   *
+   * @param selector 128-bit identity of what reads the series
+   */
+  increase(point: PointRecord, selector: Int32Array, value: number, now: UnixMs): number {
     const start = toDouble(point.startHi, point.startLo);
     const time = toDouble(point.timeHi, point.timeLo);
-    let slot = this.find(point.series, selector);
+    const key = this.key;
+    for (let i = 0; i < KEY_WORDS; i++) key[i] = point.series[i]! + selector[i]!;
+    let slot = this.find(key);
     if (this.used[slot] === 0) {
-      if (this.size >= this.limit * 0.999 && !this.dropIdle(now)) return SERIES_LIMIT;
-      if (this.size * 2 > this.mask) this.rehash((this.mask + 1) * 2, Number.NEGATIVE_INFINITY);
-      slot = this.find(point.series, selector);
+      if (this.size >= this.limit) return SERIES_LIMIT;
+      if (this.size * 2 > this.mask) {
+        this.rehash((this.mask + 1) * 2, Number.NEGATIVE_INFINITY);
+        slot = this.find(key);
+      }
       this.remember(slot);
-      this.insert(slot, point.series, selector);
+      this.insert(slot, key);
       this.set(slot, start, time, value, now);
       return this.firstSight(start, value);
     }
@@ -81,15 +100,11 @@ export class SeriesStore {
     return restarted ? value : value - last;
   }
 
-  private firstSight(start: number, value: number): number {
-    return start > 0 && start >= this.listeningSince ? value : NOT_COUNTED;
-  }
-
   /** Takes back everything since `begin`. */
   rollback(): void {
     for (let i = this.undoSlot.length - 1; i >= 0; i--) {
       const slot = this.undoSlot[i]!;
-      const at = i * 5;
+      const at = i * UNDO_WORDS;
       if (this.undoState[at] === 0) {
         // The slot stays taken: removing it would break the probe chains. NaN says "never seen".
         this.value[slot] = Number.NaN;
@@ -100,7 +115,16 @@ export class SeriesStore {
       this.value[slot] = this.undoState[at + 3]!;
       this.seenAt[slot] = this.undoState[at + 4]!;
     }
-    this.begin();
+    this.forgetUndo();
+  }
+
+  private firstSight(start: number, value: number): number {
+    return start > 0 && start >= this.listeningSince ? value : NOT_COUNTED;
+  }
+
+  private forgetUndo(): void {
+    this.undoSlot.length = 0;
+    this.undoState.length = 0;
   }
 
   private remember(slot: number): void {
@@ -121,24 +145,23 @@ export class SeriesStore {
     this.seenAt[slot] = now;
   }
 
-  private insert(slot: number, series: Int32Array, selector: number): void {
-    this.keys.set(series, slot * 5);
-    this.keys[slot * 5 + 4] = selector;
+  private insert(slot: number, key: Int32Array): void {
+    this.keys.set(key, slot * KEY_WORDS);
     this.used[slot] = 1;
     this.size++;
   }
 
-  private find(series: Int32Array, selector: number): number {
+  /** The slot of the key, or the free one where it belongs. At least half of them are free. */
+  private find(key: Int32Array): number {
     const keys = this.keys;
-    let slot = (series[0]! ^ Math.imul(selector, 0x9e3779b1)) & this.mask;
+    let slot = key[0]! & this.mask;
     for (; this.used[slot] === 1; slot = (slot + 1) & this.mask) {
-      const at = slot * 5;
+      const at = slot * KEY_WORDS;
       if (
-        keys[at] === series[0] &&
-        keys[at + 1] === series[1] &&
-        keys[at + 2] === series[2] &&
-        keys[at + 3] === series[3] &&
-        keys[at + 4] === selector
+        keys[at] === key[0] &&
+        keys[at + 1] === key[1] &&
+        keys[at + 2] === key[2] &&
+        keys[at + 3] === key[3]
       ) {
         return slot;
       }
@@ -146,26 +169,10 @@ export class SeriesStore {
     return slot;
   }
 
-  /** Makes room by forgetting series without a point for an hour. False when there is none. */
-  private dropIdle(now: UnixMs): boolean {
-    // Slots move: what was to be undone could not be found again, so this happens only between requests.
-    if (this.undoSlot.length > 0) return false;
-    const before = this.size;
-    this.rehash(this.mask + 1, now - IDLE_MS);
-    return this.size < before;
-  }
-
   private rehash(slots: number, keepSeenSince: UnixMs): void {
-    const old = {
-      keys: this.keys,
-      used: this.used,
-      start: this.start,
-      time: this.time,
-      value: this.value,
-      seenAt: this.seenAt,
-    };
+    const { keys, used, start, time, value, seenAt } = this;
     this.mask = slots - 1;
-    this.keys = new Int32Array(slots * 5);
+    this.keys = new Int32Array(slots * KEY_WORDS);
     this.used = new Uint8Array(slots);
     this.start = new Float64Array(slots);
     this.time = new Float64Array(slots);
@@ -173,12 +180,13 @@ export class SeriesStore {
     this.seenAt = new Float64Array(slots);
     this.size = 0;
     const moved = new Map(this.undoSlot.map((slot) => [slot, slot]));
-    for (let from = 0; from < old.used.length; from++) {
-      if (old.used[from] === 0 || old.seenAt[from]! < keepSeenSince) continue;
-      const series = old.keys.subarray(from * 5, from * 5 + 4);
-      const to = this.find(series, old.keys[from * 5 + 4]!);
-      this.insert(to, series, old.keys[from * 5 + 4]!);
-      this.set(to, old.start[from]!, old.time[from]!, old.value[from]!, old.seenAt[from]!);
+    const key = new Int32Array(KEY_WORDS);
+    for (let from = 0; from < used.length; from++) {
+      if (used[from] === 0 || seenAt[from]! < keepSeenSince) continue;
+      for (let i = 0; i < KEY_WORDS; i++) key[i] = keys[from * KEY_WORDS + i]!;
+      const to = this.find(key);
+      this.insert(to, key);
+      this.set(to, start[from]!, time[from]!, value[from]!, seenAt[from]!);
       if (moved.has(from)) moved.set(from, to);
     }
     this.undoSlot = this.undoSlot.map((slot) => moved.get(slot)!);

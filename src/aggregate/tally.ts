@@ -3,11 +3,17 @@ import type { UnixMs, UnixSecond } from "../model/time.ts";
 import { Fingerprint } from "./fingerprint.ts";
 
 const FIRST_CELLS = 256;
+/** Larger tables are given back after the request that needed them: 80 bytes a cell. */
+const KEPT_CELLS = 65_536;
+/**
+ * Most cells of a request. An honest one has some hundred; spans spread over all seconds of a month, times
+ * SLOs that match every service, would take all memory.
+ */
+export const MAX_CELLS = 1_048_576;
 
 /**
  * The open RequestDelta: cells of (SLO, version, second) in typed arrays, found by a small hash table.
- * Reused from request to request; it grows with the largest request seen (a request has at most as many
- * cells as items times matching SLOs, and its bytes are limited).
+ * Reused from request to request; it grows with the largest request, up to MAX_CELLS.
  */
 export class Tally implements RequestDelta {
   readonly identity = new Fingerprint();
@@ -15,6 +21,8 @@ export class Tally implements RequestDelta {
   receivedAt: UnixMs = 0;
   producer = 0;
   length = 0;
+  /** There was no room for all cells: the request must not be admitted. */
+  overflowed = false;
   slo = new Int32Array(FIRST_CELLS);
   version = new Int32Array(FIRST_CELLS);
   second = new Float64Array(FIRST_CELLS);
@@ -22,7 +30,7 @@ export class Tally implements RequestDelta {
   bad = new Float64Array(FIRST_CELLS);
   rawBad = new Float64Array(FIRST_CELLS);
   badSquares = new Float64Array(FIRST_CELLS);
-  /** Hash table of cell numbers + 1; entries of an older generation count as empty. */
+  /** Hash table of cell numbers; entries of an older generation count as empty. */
   private table = new Int32Array(FIRST_CELLS * 4);
   private generations = new Int32Array(FIRST_CELLS * 4);
   private generation = 0;
@@ -30,22 +38,20 @@ export class Tally implements RequestDelta {
   begin(receivedAt: UnixMs): void {
     this.receivedAt = receivedAt;
     this.length = 0;
+    this.overflowed = false;
     this.identity.reset();
+    if (this.slo.length > KEPT_CELLS) this.resize(FIRST_CELLS);
     if (++this.generation === 0x7fffffff) {
       this.generations.fill(0);
       this.generation = 1;
     }
   }
 
-  /** Index of the cell, made with zeros when it is new. */
+  /** Index of the cell, made with zeros when it is new; any cell when it `overflowed`. */
   cell(slo: number, version: number, second: UnixSecond): number {
     const mask = this.table.length - 1;
-    let at =
-      (Math.imul(slo, 0x9e3779b1) ^
-        Math.imul(version, 0x85ebca6b) ^
-        Math.imul(second, 0xc2b2ae35)) >>>
-      7;
-    for (at &= mask; this.generations[at] === this.generation; at = (at + 1) & mask) {
+    let at = hashOf(slo, version, second) & mask;
+    for (; this.generations[at] === this.generation; at = (at + 1) & mask) {
       const cell = this.table[at]!;
       if (
         this.second[cell] === second &&
@@ -56,7 +62,11 @@ export class Tally implements RequestDelta {
       }
     }
     if (this.length === this.slo.length) {
-      this.grow();
+      if (this.length === MAX_CELLS) {
+        this.overflowed = true;
+        return 0;
+      }
+      this.resize(this.length * 2);
       return this.cell(slo, version, second);
     }
     const cell = this.length++;
@@ -82,29 +92,22 @@ export class Tally implements RequestDelta {
     this.badSquares[cell]! += requests * requests;
   }
 
-  private grow(): void {
-    const slo = this.slo;
-    const version = this.version;
-    const second = this.second;
-    const length = this.length;
-    this.slo = doubled(slo, new Int32Array(slo.length * 2));
-    this.version = doubled(version, new Int32Array(slo.length * 2));
-    this.second = doubled(second, new Float64Array(slo.length * 2));
-    this.total = doubled(this.total, new Float64Array(slo.length * 2));
-    this.bad = doubled(this.bad, new Float64Array(slo.length * 2));
-    this.rawBad = doubled(this.rawBad, new Float64Array(slo.length * 2));
-    this.badSquares = doubled(this.badSquares, new Float64Array(slo.length * 2));
-    this.table = new Int32Array(slo.length * 8);
-    this.generations = new Int32Array(slo.length * 8);
+  /** Room for `cells` cells, which the present ones keep their place in. */
+  private resize(cells: number): void {
+    const { slo, version, second, total, bad, rawBad, badSquares, length } = this;
+    this.slo = copied(slo, new Int32Array(cells), length);
+    this.version = copied(version, new Int32Array(cells), length);
+    this.second = copied(second, new Float64Array(cells), length);
+    this.total = copied(total, new Float64Array(cells), length);
+    this.bad = copied(bad, new Float64Array(cells), length);
+    this.rawBad = copied(rawBad, new Float64Array(cells), length);
+    this.badSquares = copied(badSquares, new Float64Array(cells), length);
+    this.table = new Int32Array(cells * 4);
+    this.generations = new Int32Array(cells * 4);
     this.generation = 1;
     const mask = this.table.length - 1;
     for (let cell = 0; cell < length; cell++) {
-      let at =
-        ((Math.imul(slo[cell]!, 0x9e3779b1) ^
-          Math.imul(version[cell]!, 0x85ebca6b) ^
-          Math.imul(second[cell]!, 0xc2b2ae35)) >>>
-          7) &
-        mask;
+      let at = hashOf(slo[cell]!, version[cell]!, second[cell]!) & mask;
       while (this.generations[at] === 1) at = (at + 1) & mask;
       this.generations[at] = 1;
       this.table[at] = cell;
@@ -112,7 +115,16 @@ export class Tally implements RequestDelta {
   }
 }
 
-function doubled<A extends Int32Array | Float64Array>(from: A, into: A): A {
-  into.set(from);
+function hashOf(slo: number, version: number, second: UnixSecond): number {
+  return (
+    (Math.imul(slo, 0x9e3779b1) ^
+      Math.imul(version, 0x85ebca6b) ^
+      Math.imul(second, 0xc2b2ae35)) >>>
+    7
+  );
+}
+
+function copied<A extends Int32Array | Float64Array>(from: A, into: A, length: number): A {
+  into.set(from.subarray(0, length));
   return into;
 }

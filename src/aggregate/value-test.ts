@@ -34,10 +34,12 @@ export function compileTest(test: ValueTest): CompiledTest {
   const textual = prefix !== null || suffix !== null || contains !== null;
   const { gt, gte, lt, lte } = test;
   const numeric = gt !== undefined || gte !== undefined || lt !== undefined || lte !== undefined;
-  // An absent attribute passes only tests that ask for absence or for "none of these".
+  // An absent attribute passes only tests that ask for absence or for "none of these", and nothing more.
   const absentPasses =
-    test.exists === false ||
-    (without !== null && test.exists === undefined && within === null && !textual && !numeric);
+    within === null &&
+    !textual &&
+    !numeric &&
+    (test.exists === false || (without !== null && test.exists === undefined));
 
   function inBounds(value: number): boolean {
     if (Number.isNaN(value)) return false;
@@ -137,7 +139,7 @@ function containsBytes(bytes: Uint8Array, start: number, end: number, part: Uint
 /** A plain decimal such as "503", "-1" or "0.25"; NaN for anything else (also exponents and blanks). */
 export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
-  const negative = bytes[at] === 0x2d && at < end;
+  const negative = at < end && bytes[at] === 0x2d;
   if (negative) at++;
   let value = 0;
   let digits = 0;

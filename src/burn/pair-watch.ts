@@ -49,6 +49,8 @@ export class PairWatch {
   private readonly minBad: number;
   /** Index of the window whose burn measures how bad an incident is. */
   private readonly worstWindow: number;
+  /** Nats that a closing needs. */
+  private readonly nats: number;
   private openedAt: UnixSecond = Number.NEGATIVE_INFINITY;
   private sinceTotal = 0;
   private sinceBad = 0;
@@ -67,13 +69,21 @@ export class PairWatch {
   private calmTotal = 0;
   private calmBad = 0;
 
+  /**
+   * @param minBad bad requests (or slices) that closing needs at least
+   * @param worstWindow place of the window that says how bad an incident is
+   * @param independent false for slices: each is a verdict on many requests, so counting them as single
+   *   events would ask for far too many
+   */
   constructor(
     objective: number,
     places: readonly PairPlaces[],
     minBad: number,
     worstWindow: number,
+    independent = true,
   ) {
     this.objective = objective;
+    this.nats = independent ? CLOSE_NATS : 0;
     this.places = places;
     this.minBad = minBad;
     this.worstWindow = worstWindow;
@@ -115,7 +125,7 @@ export class PairWatch {
       const longBurn = burnRate(longBad, longTotal, this.objective);
       if (longBurn === null || longBurn <= pair.threshold) continue;
       const evidence = this.evidenceFor(pair.threshold, shortTotal, shortBad, now);
-      if (evidence.nats < CLOSE_NATS) continue;
+      if (evidence.nats < this.nats) continue;
       if (found === null || evidence.nats > found.evidence.nats) {
         found = { pair, shortBurn, longBurn, evidence };
       }
@@ -123,13 +133,43 @@ export class PairWatch {
     return found;
   }
 
-  /** Log-likelihood ratio of burn `threshold` against burn 1, for Poisson counts over the window's sums. */
+  /** Evidence for the pair's threshold in its short window; null before the first bad request. */
   evidence(sums: WindowSums, place: number, now: UnixMs): Evidence | null {
     const at = this.places[place];
-    if (at === undefined || this.sinceBad === 0) return null;
+    if (at === undefined || this.sinceBad <= 0) return null;
     const total = this.totalWithin(sums, at.short, at.pair.short.durationMs, now);
     const bad = this.badWithin(sums, at.short, at.pair.short.durationMs, now);
     return this.evidenceFor(at.pair.threshold, total, bad, now);
+  }
+
+  /** Whether the pair's short window alone breaches, with the evidence a closing needs. */
+  burning(sums: WindowSums, place: number, now: UnixMs): boolean {
+    if (this.sinceBad / this.meanWeight() < this.minBad) return false;
+    const { pair, short } = this.places[place]!;
+    const total = this.totalWithin(sums, short, pair.short.durationMs, now);
+    const bad = this.badWithin(sums, short, pair.short.durationMs, now);
+    const burn = burnRate(bad, total, this.objective);
+    if (burn === null || burn <= pair.threshold || bad / this.meanWeight() < this.minBad)
+      return false;
+    return this.evidenceFor(pair.threshold, total, bad, now).nats >= this.nats;
+  }
+
+  /** Goes on where another watch of the same objective stands: after an edit of the policy. */
+  takeOver(other: PairWatch): void {
+    this.openedAt = other.openedAt;
+    this.sinceTotal = other.sinceTotal;
+    this.sinceBad = other.sinceBad;
+    this.stepTotal = other.stepTotal;
+    this.stepBad = other.stepBad;
+    this.squares = other.squares;
+    this.weights = other.weights;
+    this.firstBadAt = other.firstBadAt;
+    this.closed = other.closed;
+    this.worstBurn = other.worstBurn;
+    this.recovery = other.recovery;
+    this.calmSince = other.calmSince;
+    this.calmTotal = other.calmTotal;
+    this.calmBad = other.calmBad;
   }
 
   /**
@@ -177,6 +217,11 @@ export class PairWatch {
   /** Since when recovery is proven without a break; null while it is not. */
   calmSinceMs(): UnixMs | null {
     return this.closed ? this.calmSince : null;
+  }
+
+  /** Nats for recovery so far, 0 to 2 x RECOVER_NATS. */
+  recoveryNats(): number {
+    return this.recovery;
   }
 
   /** Seconds of good traffic at this rate until recovery is proven; null without traffic. */

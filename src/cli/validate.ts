@@ -63,7 +63,7 @@ const YELLOW = 33;
 
 /** Colours on a terminal only, and not when NO_COLOR asks for none. */
 function painter(out: ValidateOutput): (text: string, colour: number) => string {
-  const coloured = out.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
+  const coloured = out.isTTY === true && (process.env.NO_COLOR ?? "") === "";
   return (text, colour) => (coloured ? `\x1b[${colour}m${text}\x1b[0m` : text);
 }
 

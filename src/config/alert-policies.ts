@@ -47,7 +47,11 @@ export function alertPairs(
     const at: KeyPath = [...condition.path, "condition"];
     const { lookbackWindow, threshold, alertAfter } = condition.value.condition;
     if (alertAfter !== undefined && !/^0+[a-zA-Z]+$/.test(alertAfter)) {
-      report.warn(condition.home, [...at, "alertAfter"], "is ignored; the short window stands for it");
+      report.warn(
+        condition.home,
+        [...at, "alertAfter"],
+        "is ignored; the short window stands for it",
+      );
     }
     const pair = pairForLookback(lookbackWindow, threshold);
     if (typeof pair === "string") {
@@ -114,7 +118,7 @@ function follow<T>(
     return null;
   }
   const spec = sound(schema, (document.value as { spec?: unknown }).spec);
-  if (spec !== null) return { home: document, path: ["spec"], value: spec };
+  if (spec !== null && document.sound) return { home: document, path: ["spec"], value: spec };
   report.problem(home, [...path, refKey], `must name a sound ${kind}; ${show(name)} has problems`);
   return null;
 }

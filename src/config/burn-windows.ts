@@ -30,7 +30,9 @@ export function defaultPairs(periodMs: DurationMs, objective: number): PairsResu
     if (long.durationMs > periodMs) {
       notes.push(`${name}: ${long.label} is longer than the period`);
     } else if (threshold < MIN_DEFAULT_THRESHOLD) {
-      notes.push(`${name}: their threshold ${threshold.toPrecision(3)} would forbid a burn this period can bear`);
+      notes.push(
+        `${name}: their threshold ${threshold.toPrecision(3)} would forbid a burn this period can bear`,
+      );
     } else if (threshold > maxBurn(objective)) {
       notes.push(
         `${name}: burn ${threshold} cannot be reached, all requests failing is ${maxBurn(objective)}`,

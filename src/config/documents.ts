@@ -64,8 +64,7 @@ export function readDocuments(files: readonly ConfigFile[], report: Report): Doc
     },
     names: (kind) =>
       [...byName.values()].filter((item) => item.kind === kind).map((item) => item.name),
-    unused: () =>
-      [...byName.values()].filter((item) => isReferenced(item.kind) && !used.has(item)),
+    unused: () => [...byName.values()].filter((item) => isReferenced(item.kind) && !used.has(item)),
   };
 }
 

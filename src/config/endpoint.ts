@@ -24,9 +24,11 @@ export function isLoopback({ host }: Endpoint): boolean {
 /** What to write instead, for the usual slips. */
 export function endpointHint(text: string): string {
   if (/^https?:\/\//.test(text)) return " (without http://)";
-  if (/^:\d+$/.test(text)) return ` (0.0.0.0${text} is every address, 127.0.0.1${text} this machine)`;
+  if (/^:\d+$/.test(text))
+    return ` (0.0.0.0${text} is every address, 127.0.0.1${text} this machine)`;
   if (/^\d+$/.test(text)) return ` (127.0.0.1:${text}?)`;
   if (/^[A-Za-z0-9.-]+$/.test(text)) return " (the port is missing)";
-  if (/^[0-9a-fA-F:]+:\d+$/.test(text)) return " (IPv6 addresses need brackets: [::1]:4317)";
+  if (/^[0-9a-fA-F]*:[0-9a-fA-F:]*:\d+$/.test(text))
+    return " (IPv6 addresses need brackets: [::1]:4317)";
   return "";
 }

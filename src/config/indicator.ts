@@ -60,7 +60,8 @@ function ratio(raw: RawRatio, report: IndicatorReport): Indicator | null {
     return null;
   }
   if (judged === undefined) complain([], "must have good or bad, found neither");
-  if (raw.total === undefined) complain(["total"], "is missing; it selects what counts as a request");
+  if (raw.total === undefined)
+    complain(["total"], "is missing; it selects what counts as a request");
   if (judged === undefined || raw.total === undefined) return null;
   const total = raw.total.metricSource;
   if (total.type !== judged.type) {

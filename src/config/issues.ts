@@ -49,7 +49,9 @@ export function checkShape(
   const unknown: KeyPath[] = [];
   for (const issue of result.error.issues.flatMap((issue) => flatten(issue, []))) {
     if (issue.keys === null) {
-      const message = secret(issue.path) ? issue.message.replace(/, found .*$/s, "") : issue.message;
+      const message = secret(issue.path)
+        ? issue.message.replace(/, found .*$/s, "")
+        : issue.message;
       report.problem(source, issue.path, message);
       continue;
     }
@@ -83,8 +85,12 @@ interface FlatIssue {
 
 /** A union's issues become those of the branch that was meant: the one whose type fits the value. */
 function flatten(issue: z.core.$ZodIssue, prefix: KeyPath): FlatIssue[] {
-  const path = [...prefix, ...issue.path.map((key) => (typeof key === "number" ? key : String(key)))];
-  if (issue.code === "unrecognized_keys") return [{ path, message: issue.message, keys: issue.keys }];
+  const path = [
+    ...prefix,
+    ...issue.path.map((key) => (typeof key === "number" ? key : String(key))),
+  ];
+  if (issue.code === "unrecognized_keys")
+    return [{ path, message: issue.message, keys: issue.keys }];
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     const fitting = issue.errors.filter((branch) => !branch.some((inner) => isTypeMismatch(inner)));
     const meant = fitting[0];
@@ -96,16 +102,18 @@ function flatten(issue: z.core.$ZodIssue, prefix: KeyPath): FlatIssue[] {
 }
 
 function isTypeMismatch(issue: z.core.$ZodIssue): boolean {
-  return (
-    issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "invalid_union")
-  );
+  if (issue.path.length > 0) return false;
+  if (issue.code === "invalid_type" || issue.code === "invalid_union") return true;
+  // A word was wanted and a mapping or list was found.
+  return issue.code === "invalid_value" && typeof issue.input === "object";
 }
 
 /** Our own texts start with a verb; the library's are replaced by the value's kind. */
 function wording(issue: z.core.$ZodIssue): string {
   if (!/^(Invalid|Too|Unrecognized)/.test(issue.message)) return issue.message;
   const wanted = issue.code === "invalid_type" ? (KINDS[issue.expected] ?? issue.expected) : null;
-  if (issue.input === undefined) return `is missing${wanted === null ? "" : `; it must be ${wanted}`}`;
+  if (issue.input === undefined)
+    return `is missing${wanted === null ? "" : `; it must be ${wanted}`}`;
   return `must be ${wanted ?? "a different value"}, found ${show(issue.input)}`;
 }
 
@@ -123,20 +131,34 @@ function listOf(words: readonly string[]): string {
   return `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
 }
 
+/** Paths by their first key, so that a mapping with thousands of unknown keys is gone through once. */
+type PathTree = Map<string | number, PathTree>;
+
 /** A copy without the given paths; parts that are not touched are shared. */
 function without(value: unknown, paths: readonly KeyPath[]): unknown {
-  if (paths.length === 0 || typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) {
-    return value.map((item, index) => without(item, below(paths, index)));
+  const root: PathTree = new Map();
+  for (const path of paths) {
+    let node = root;
+    for (const key of path) {
+      const next: PathTree = node.get(key) ?? new Map();
+      node.set(key, next);
+      node = next;
+    }
   }
-  const copy: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
-    const inner = below(paths, key);
-    if (!inner.some((path) => path.length === 0)) copy[key] = without(item, inner);
-  }
-  return copy;
+  return prune(value, root);
 }
 
-function below(paths: readonly KeyPath[], key: string | number): KeyPath[] {
-  return paths.filter((path) => path[0] === key).map((path) => path.slice(1));
+/** A leaf of the tree is a key to leave out. */
+function prune(value: unknown, tree: PathTree): unknown {
+  if (tree.size === 0 || typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map((item, index) => prune(item, tree.get(index) ?? new Map()));
+  }
+  const kept: [string, unknown][] = [];
+  for (const [key, item] of Object.entries(value)) {
+    const inner = tree.get(key);
+    if (inner === undefined) kept.push([key, item]);
+    else if (inner.size > 0) kept.push([key, prune(item, inner)]);
+  }
+  return Object.fromEntries(kept);
 }

@@ -78,7 +78,11 @@ const scalars = z.array(scalar).min(1, must("a list with at least one value"));
 function atLeastOneOf<T extends z.ZodType>(schema: T, what: string): T {
   return schema.refine(
     (value) => Object.values(value as object).some((part) => part !== undefined),
-    { message: `must have at least one ${what}, found {}` },
+    {
+      message: `must have at least one ${what}, found {}`,
+      // A mapping with a misspelt key has been complained about.
+      when: ({ issues }) => issues.length === 0,
+    },
   );
 }
 
@@ -161,10 +165,17 @@ export const spanMatcher: z.ZodType<RawMatcher> = z
 const pointMatcher: z.ZodType<RawMatcher> = z
   .lazy(() =>
     conditions(
-      strict({ resource: tests.optional(), attributes: tests.optional(), ...combined(pointMatcher) }),
+      strict({
+        resource: tests.optional(),
+        attributes: tests.optional(),
+        ...combined(pointMatcher),
+      }),
     ),
   )
-  .meta({ id: "PointMatcher", description: "Conditions on a metric point; all of them must hold." });
+  .meta({
+    id: "PointMatcher",
+    description: "Conditions on a metric point; all of them must hold.",
+  });
 
 const thresholdBound = z.union(
   [z.number(), durationText],

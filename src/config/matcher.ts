@@ -1,7 +1,13 @@
 import type { Matcher, Scalar, ValueTest } from "../model/matcher.ts";
 import type { MetricSelector } from "../model/slo.ts";
 import { parseFixedDuration } from "./duration.ts";
-import type { RawBounds, RawMatcher, RawOperators, RawTest, RawThreshold } from "./matcher-schema.ts";
+import type {
+  RawBounds,
+  RawMatcher,
+  RawOperators,
+  RawTest,
+  RawThreshold,
+} from "./matcher-schema.ts";
 
 /** The model's matcher for a checked `otlp.spans` spec, or the `where` of an `otlp.metrics` one. */
 export function toMatcher(raw: RawMatcher): Matcher {
@@ -46,7 +52,10 @@ export function countBounds(raw: RawThreshold): number {
   return Object.values(raw).filter((bound) => bound !== undefined).length;
 }
 
-function toThreshold(raw: RawThreshold, role: "total" | "good" | "bad"): MetricSelector["threshold"] {
+function toThreshold(
+  raw: RawThreshold,
+  role: "total" | "good" | "bad",
+): MetricSelector["threshold"] {
   if (typeof raw !== "object") return thresholdOf(role === "bad" ? "gt" : "lte", raw);
   for (const op of ["lte", "gt", "lt", "gte"] as const) {
     const bound = raw[op];

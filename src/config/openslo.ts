@@ -50,21 +50,21 @@ export function parseSlos(files: readonly ConfigFile[]): ParsedSlos {
 
 /** Reads on after a problem wherever the rest can be judged alone, so that one run shows them all. */
 function toSlo(document: SloDocument, documents: Documents, report: Report): Slo | null {
-  const metadata = mapping(mapping(document.value)["metadata"]);
-  const spec = mapping(mapping(document.value)["spec"]);
+  const metadata = mapping(mapping(document.value).metadata);
+  const spec = mapping(mapping(document.value).spec);
   const below =
     (...prefix: KeyPath): Complain =>
     (path, message) =>
       report.problem(document, [...prefix, ...path], message);
 
-  const annotations = readAnnotations(mapping(metadata["annotations"]), below());
-  const service = sound(serviceSchema, spec["service"]);
-  const objective = only(spec["objectives"], "objective", below("spec", "objectives"));
+  const annotations = readAnnotations(mapping(metadata.annotations), below());
+  const service = sound(serviceSchema, spec.service);
+  const objective = only(spec.objectives, "objective", below("spec", "objectives"));
   const rawObjective = sound(objectiveSchema, objective);
   const inObjective = below("spec", "objectives", 0);
   const target = rawObjective === null ? null : toTarget(rawObjective, inObjective);
-  const period = readPeriod(spec["timeWindow"], below("spec", "timeWindow"));
-  const method = METHODS.find((name) => name === (spec["budgetingMethod"] ?? "Occurrences"));
+  const period = readPeriod(spec.timeWindow, below("spec", "timeWindow"));
+  const method = METHODS.find((name) => name === (spec.budgetingMethod ?? "Occurrences"));
   const budgeting =
     method === undefined || rawObjective === null
       ? null
@@ -74,12 +74,15 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
   const pairs =
     target === null || period === null
       ? null
-      : readPairs(annotations, period.durationMs, target, { ...context, raw: spec["alertPolicies"] });
+      : readPairs(annotations, period.durationMs, target, {
+          ...context,
+          raw: spec.alertPolicies,
+        });
 
   if (service === null || target === null || period === null || budgeting === null) return null;
   if (indicator === null || pairs === null) return null;
   const { windows: _windows, plannedRequests, sampledUpstream, ...policy } = annotations;
-  const displayName = metadata["displayName"];
+  const displayName = metadata.displayName;
   return {
     name: document.name,
     displayName: typeof displayName === "string" ? displayName : document.name,
@@ -167,7 +170,7 @@ function readIndicator(
   }
   let home = document;
   let path: KeyPath = ["spec", "indicator", "spec"];
-  let raw: unknown = mapping(indicator)["spec"];
+  let raw: unknown = mapping(indicator).spec;
   if (indicator === undefined) {
     if (typeof indicatorRef !== "string") return null;
     const found = documents.find("SLI", indicatorRef);
@@ -177,9 +180,11 @@ function readIndicator(
       report.problem(document, ["spec", "indicatorRef"], message);
       return null;
     }
+    // Its own problems are reported there.
+    if (!found.sound) return null;
     home = found;
     path = ["spec"];
-    raw = mapping(found.value)["spec"];
+    raw = mapping(found.value).spec;
   }
   if (typeof raw !== "object" || raw === null) return null;
   const { description: _description, ...body } = raw as Record<string, unknown>;

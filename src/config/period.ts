@@ -48,7 +48,10 @@ export function toPeriod(raw: RawWindow | null, complain: Complain): Period | nu
 
 function rolling(raw: RawWindow, complain: Complain): Period | null {
   if (raw.isRolling === false) {
-    complain(["calendar"], "is missing: a window with isRolling false needs startTime and timeZone");
+    complain(
+      ["calendar"],
+      "is missing: a window with isRolling false needs startTime and timeZone",
+    );
     return null;
   }
   const parsed = parseFixedDuration(raw.duration);

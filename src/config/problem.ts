@@ -48,18 +48,24 @@ export class Report {
   }
 
   #add(list: Problem[], source: Source, path: KeyPath, message: string): void {
+    const counter = `${list === this.problems ? "problem" : "warning"} ${source.file}`;
+    const count = this.#perFile.get(counter) ?? 0;
+    // Before anything that costs: finding a line walks the document.
+    if (count > MAX_PER_FILE) return;
     const line = source.lineOf(path);
     const pathText = formatPath(path);
-    const identity = JSON.stringify([list === this.problems, source.file, line, pathText, message]);
+    const identity = JSON.stringify([counter, line, pathText, message]);
     if (this.#seen.has(identity)) return;
-    const kind = list === this.problems ? "p" : "w";
-    const count = (this.#perFile.get(kind + source.file) ?? 0) + 1;
-    this.#perFile.set(kind + source.file, count);
-    if (count > MAX_PER_FILE + 1) return;
     this.#seen.add(identity);
-    const text =
-      count > MAX_PER_FILE ? `more than ${MAX_PER_FILE} of these; the rest is left out` : message;
-    const at = { file: source.file, path: count > MAX_PER_FILE ? "" : pathText, message: text };
+    this.#perFile.set(counter, count + 1);
+    const at =
+      count < MAX_PER_FILE
+        ? { file: source.file, path: pathText, message }
+        : {
+            file: source.file,
+            path: "",
+            message: `more than ${MAX_PER_FILE} of these; the rest is left out`,
+          };
     list.push(line === null ? at : { ...at, line });
   }
 }

@@ -28,19 +28,13 @@ const metadata = strict({
   name,
   displayName: text.optional(),
   labels: freeMap.optional(),
-  annotations: z
-    .record(z.string(), annotation, must("a mapping"))
-    .optional()
-    .meta({
-      description:
-        "slogate.dev/ mode, on-unknown, hold-for, keep-closed-for, freeze, close-on-forecast, min-bad, windows, period-requests, sampled; others are free.",
-    }),
+  annotations: z.record(z.string(), annotation, must("a mapping")).optional().meta({
+    description:
+      "slogate.dev/ mode, on-unknown, hold-for, keep-closed-for, freeze, close-on-forecast, min-bad, windows, period-requests, sampled; others are free.",
+  }),
 }).meta({ id: "Metadata" });
 
-const description = z
-  .string(must("text"))
-  .max(1050, must("at most 1050 characters"))
-  .optional();
+const description = z.string(must("text")).max(1050, must("at most 1050 characters")).optional();
 
 /** A duration whose meaning (fixed or calendar) is decided where it is used. */
 const anyDuration = z
@@ -62,7 +56,11 @@ export const metricSource = z.discriminatedUnion(
   "type",
   [
     strict({ metricSourceRef: text.optional(), type: z.literal("otlp.spans"), spec: spanMatcher }),
-    strict({ metricSourceRef: text.optional(), type: z.literal("otlp.metrics"), spec: metricMatcher }),
+    strict({
+      metricSourceRef: text.optional(),
+      type: z.literal("otlp.metrics"),
+      spec: metricMatcher,
+    }),
   ],
   {
     error: (issue) => {
@@ -178,7 +176,9 @@ export const service = z
 
 const sloSpec = strict({
   description,
-  service: service.meta({ description: "service.name of the requests, unless an indicator says otherwise." }),
+  service: service.meta({
+    description: "service.name of the requests, unless an indicator says otherwise.",
+  }),
   indicator: indicatorInline.optional(),
   indicatorRef: name.optional(),
   timeWindow: z.array(timeWindow, must("a list with one time window")).optional(),
@@ -204,7 +204,7 @@ export const DOCUMENTS = {
 export type DocumentKind = keyof typeof DOCUMENTS;
 
 function percentHint(input: unknown): string {
-  if (typeof input !== "number" || !(input >= 1 && input < 100)) return "";
+  if (typeof input !== "number" || !(input > 1 && input < 100)) return "";
   return ` (${input} % is ${Number((input / 100).toPrecision(12))})`;
 }
 

@@ -36,7 +36,9 @@ const path = z.string(must("a path")).min(1, must("a path"));
 const tls = strict({
   cert_file: path,
   key_file: path,
-  client_ca_file: path.optional().meta({ description: "Clients must show a certificate of this CA." }),
+  client_ca_file: path
+    .optional()
+    .meta({ description: "Clients must show a certificate of this CA." }),
 })
   .nullish()
   .meta({ id: "Tls" });
@@ -46,7 +48,8 @@ const limits = {
     description: "Largest request, also after decompression, MiB. Default 64.",
   }),
   max_in_flight_mib: whole(1, 65_536, "MiB").meta({
-    description: "Requests being handled at once, MiB; beyond it senders are told to retry. Default 256.",
+    description:
+      "Requests being handled at once, MiB; beyond it senders are told to retry. Default 256.",
   }),
   tls,
 };
@@ -55,10 +58,16 @@ const limits = {
 const notAvailableYet = (name: string) =>
   z.never({ error: () => `is not available in this version; leave ${name} out` }).optional();
 
-const token = z.string({ error: () => "must be text" }).min(8, {
-  error: () => "must be at least 8 characters",
-});
-const bearer = strict({ bearer_token: token });
+const token = z
+  .string({ error: ({ input }) => (input === undefined ? "is missing" : "must be text") })
+  .min(8, { error: () => "must be at least 8 characters" });
+const access = z.union(
+  [
+    z.literal("none", { error: () => "must be none or {bearer_token: …}" }),
+    strict({ bearer_token: token }),
+  ],
+  { error: () => "must be none or {bearer_token: …}" },
+);
 
 export const settingsSchema = strict({
   mode: oneOf(["enforce", "shadow"])
@@ -84,11 +93,8 @@ export const settingsSchema = strict({
     http: strict({ endpoint: endpoint(DEFAULT_ENDPOINTS.apiHttp), tls }).nullish(),
     grpc: strict({ endpoint: endpoint(DEFAULT_ENDPOINTS.apiGrpc), tls }).nullish(),
     auth: strict({
-      read: z
-        .union([z.literal("none"), bearer], { error: () => "must be none or {bearer_token: …}" })
-        .optional(),
-      write: z
-        .union([z.literal("none"), bearer], { error: () => "must be none or {bearer_token: …}" })
+      read: access.optional(),
+      write: access
         .optional()
         .meta({ description: "Without a token nobody can set overrides. Default none." }),
       insecure_reason: z

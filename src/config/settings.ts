@@ -185,11 +185,20 @@ function tokenOf(raw: "none" | { readonly bearer_token: string } | undefined): s
 }
 
 /** What concerns several keys at once. */
-function checkRelations(raw: RawSettings, settings: Settings, source: Source, report: Report): void {
+function checkRelations(
+  raw: RawSettings,
+  settings: Settings,
+  source: Source,
+  report: Report,
+): void {
   const { receivers, api } = settings;
   const otlpPath = ["receivers", "otlp", "protocols"];
   if (receivers.grpc === null && receivers.http === null) {
-    report.problem(source, otlpPath, "must name grpc or http, found neither: nothing would be heard");
+    report.problem(
+      source,
+      otlpPath,
+      "must name grpc or http, found neither: nothing would be heard",
+    );
   }
   for (const protocol of ["grpc", "http"] as const) {
     const receiver = receivers[protocol];

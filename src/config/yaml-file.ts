@@ -9,9 +9,10 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
+  visit,
 } from "yaml";
 import { MAX_FILE_BYTES } from "./defaults.ts";
-import { type KeyPath, type Report, type Source, wholeFile } from "./problem.ts";
+import { type KeyPath, type Report, type Source, show, wholeFile } from "./problem.ts";
 
 /** A file as read; parsing never touches the disk. */
 export interface ConfigFile {
@@ -37,13 +38,15 @@ export function readYaml(file: ConfigFile, report: Report): YamlDocument[] {
   const whole = wholeFile(file.path);
   const bytes = Buffer.byteLength(file.text);
   if (bytes > MAX_FILE_BYTES) {
-    report.problem(whole, [], `must be at most 1 MiB, found ${(bytes / 2 ** 20).toFixed(1)} MiB`);
+    report.problem(whole, [], "must be at most 1 MiB; split it");
     return [];
   }
   const lines = new LineCounter();
   let documents: Document.Parsed[];
   try {
-    documents = [...parseAllDocuments(file.text, { lineCounter: lines, prettyErrors: false })];
+    // The library compares every key with every other; `repeatedKey` looks each up once.
+    const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false };
+    documents = [...parseAllDocuments(file.text, options)];
   } catch (error) {
     report.problem(whole, [], `cannot be read as YAML: ${reason(error)}`);
     return [];
@@ -55,15 +58,47 @@ export function readYaml(file: ConfigFile, report: Report): YamlDocument[] {
       lineOf: () => lines.linePos(offset).line,
     });
     for (const error of document.errors) {
-      report.problem(at(error.pos[0]), [], `is not valid YAML: ${error.message}`);
+      const deep = /stack (size|overflow)/i.test(error.message);
+      const message = deep ? "it nests too deep" : error.message;
+      report.problem(at(error.pos[0]), [], `is not valid YAML: ${message}`);
     }
     for (const warning of document.warnings) report.warn(at(warning.pos[0]), [], warning.message);
     if (document.errors.length > 0) continue;
+    const repeated = repeatedKey(document);
+    if (repeated !== null) {
+      report.problem(
+        at(repeated.offset),
+        [],
+        `must have each key once, found ${repeated.key} twice`,
+      );
+      continue;
+    }
     const source = locator(file.path, document, lines);
     const value = plainValue(document, source, report);
     if (value !== null && value !== undefined) read.push({ ...source, value });
   }
   return read;
+}
+
+/** The first key a mapping has twice, or null. */
+function repeatedKey(document: Document.Parsed): { key: string; offset: number } | null {
+  let found: { key: string; offset: number } | null = null;
+  visit(document, {
+    Map(_, map) {
+      const keys = new Set<string>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const text = String(key.value);
+        if (keys.has(text)) {
+          found = { key: show(text), offset: key.range?.[0] ?? 0 };
+          return visit.BREAK;
+        }
+        keys.add(text);
+      }
+      return undefined;
+    },
+  });
+  return found;
 }
 
 function plainValue(document: Document.Parsed, source: Source, report: Report): unknown {

@@ -2,11 +2,13 @@ import {
   ANY_BOOL,
   ANY_DOUBLE,
   ANY_INT,
+  ANY_LAST_FIELD,
   ANY_STRING,
   KEY_VALUE_KEY,
   KEY_VALUE_VALUE,
 } from "./fields.ts";
 import {
+  BYTES,
   bitsToDouble,
   NO_FAULT,
   toSignedDouble,
@@ -25,17 +27,21 @@ export const OTHER = 4; // array, map or bytes: present, never equal to a scalar
 export class KeyTable {
   readonly size: number;
   private readonly keys: readonly Uint8Array[];
-  private readonly heads: Int16Array;
-  private readonly next: Int16Array;
+  /** First and next slot of each bucket, -1 at the end. */
+  private readonly heads: Int32Array;
+  private readonly next: Int32Array;
+  private readonly mask: number;
 
   constructor(keys: readonly string[]) {
     const encoder = new TextEncoder();
     this.keys = keys.map((key) => encoder.encode(key));
     this.size = keys.length;
-    this.heads = new Int16Array(64).fill(-1);
-    this.next = new Int16Array(keys.length).fill(-1);
+    const buckets = 2 ** Math.max(6, Math.ceil(Math.log2(keys.length * 4)));
+    this.mask = buckets - 1;
+    this.heads = new Int32Array(buckets).fill(-1);
+    this.next = new Int32Array(keys.length).fill(-1);
     this.keys.forEach((key, slot) => {
-      const bucket = bucketOf(key, 0, key.length);
+      const bucket = bucketOf(key, 0, key.length) & this.mask;
       this.next[slot] = this.heads[bucket]!;
       this.heads[bucket] = slot;
     });
@@ -43,7 +49,7 @@ export class KeyTable {
 
   /** Slot of the key in `bytes[start..end)`, or -1. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    let slot = this.heads[bucketOf(bytes, start, end)]!;
+    let slot = this.heads[bucketOf(bytes, start, end) & this.mask]!;
     while (slot >= 0) {
       if (equalBytes(bytes, start, end, this.keys[slot]!)) return slot;
       slot = this.next[slot]!;
@@ -56,7 +62,7 @@ export class KeyTable {
 function bucketOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (length < 3) return length;
-  return (length * 7 + bytes[end - 1]! * 31 + bytes[end - 3]! * 5) & 63;
+  return length * 7 + bytes[end - 1]! * 31 + bytes[end - 3]! * 5 + bytes[end - 2]! * 257;
 }
 
 export function equalBytes(
@@ -78,6 +84,9 @@ export class AttributeSlots {
   readonly number: Float64Array;
   readonly start: Int32Array;
   readonly end: Int32Array;
+  /** Slots to be emptied before the next item: clearing must not cost every key of every rule. */
+  private readonly taken: Int32Array;
+  private takenLength = 0;
 
   constructor(keys: KeyTable) {
     this.keys = keys;
@@ -85,11 +94,51 @@ export class AttributeSlots {
     this.number = new Float64Array(keys.size);
     this.start = new Int32Array(keys.size);
     this.end = new Int32Array(keys.size);
+    this.taken = new Int32Array(keys.size);
   }
 
   clear(): void {
-    const type = this.type;
-    for (let i = 0; i < type.length; i++) type[i] = ABSENT;
+    for (let i = 0; i < this.takenLength; i++) this.type[this.taken[i]!] = ABSENT;
+    this.takenLength = 0;
+  }
+
+  /**
+   * Reads the KeyValue in `bytes[start..end)` when it has the plain shape that encoders write: a key, then a
+   * string or a small whole number. False when it has not; nothing has been read then, and `read` must.
+   */
+  readPlain(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < 2 || bytes[start] !== KEY_VALUE_KEY) return false;
+    const keyStart = start + 2;
+    const keyLength = bytes[start + 1]!;
+    const keyEnd = keyStart + keyLength;
+    if (keyLength >= 0x80 || keyEnd > end) return false;
+    const slot = this.keys.find(bytes, keyStart, keyEnd);
+    if (slot < 0) return true;
+    const at = keyEnd + 2;
+    if (end - at < 2 || bytes[keyEnd] !== KEY_VALUE_VALUE) return false;
+    if (bytes[keyEnd + 1]! >= 0x80 || at + bytes[keyEnd + 1]! !== end) return false;
+    const first = bytes[at + 1]!;
+    if (bytes[at] === ANY_STRING) {
+      if (first >= 0x80 || at + 2 + first !== end) return false;
+      this.take(slot, STRING);
+      this.start[slot] = at + 2;
+      this.end[slot] = end;
+      return true;
+    }
+    if (bytes[at] !== ANY_INT) return false;
+    let value = first;
+    if (first >= 0x80) {
+      if (end - at !== 3 || bytes[at + 2]! >= 0x80) return false;
+      value = (first & 0x7f) | (bytes[at + 2]! << 7);
+    } else if (end - at !== 2) return false;
+    this.take(slot, NUMBER);
+    this.number[slot] = value;
+    return true;
+  }
+
+  private take(slot: number, type: number): void {
+    if (this.type[slot] === ABSENT) this.taken[this.takenLength++] = slot;
+    this.type[slot] = type;
   }
 
   /** Reads the KeyValue that ends at `end`; a key no rule asks for is stepped over. */
@@ -117,7 +166,7 @@ export class AttributeSlots {
       else reader.skip(tag, end);
     }
     if (slot >= 0 && reader.fault === NO_FAULT) {
-      this.type[slot] = OTHER;
+      this.take(slot, OTHER);
       if (valueStart >= 0) {
         reader.pos = valueStart;
         this.readValue(reader, slot, valueEnd);
@@ -154,11 +203,12 @@ export class AttributeSlots {
           this.number[slot] = reader.lo | reader.hi ? 1 : 0;
           break;
         default:
-          if (tag >>> 3 <= 4) reader.fail(WRONG_WIRE_TYPE);
-          else {
+          if (tag >>> 3 <= ANY_LAST_FIELD) {
+            // Array, map or bytes; a field beyond them is one we do not know and says nothing.
+            if ((tag & 7) !== BYTES || tag >>> 3 <= 4) reader.fail(WRONG_WIRE_TYPE);
             this.type[slot] = OTHER;
-            reader.skip(tag, end);
           }
+          reader.skip(tag, end);
       }
     }
   }

@@ -34,6 +34,7 @@ export const ANY_STRING = 0x0a; // 1: string
 export const ANY_BOOL = 0x10; // 2: bool
 export const ANY_INT = 0x18; // 3: int64
 export const ANY_DOUBLE = 0x21; // 4: double
+export const ANY_LAST_FIELD = 7; // 5: array, 6: map, 7: bytes
 
 // metrics/v1/metrics.proto: Metric
 export const METRIC_NAME = 0x0a; // 1: string
@@ -74,6 +75,7 @@ export const EXP_ZERO_COUNT = 0x39; // 7: fixed64
 export const EXP_POSITIVE = 0x42; // 8: Buckets
 export const EXP_NEGATIVE = 0x4a; // 9: Buckets
 export const EXP_FLAGS = 0x50; // 10: uint32
+export const EXP_ZERO_THRESHOLD = 0x71; // 14: double
 export const BUCKETS_OFFSET = 0x08; // 1: sint32
 export const BUCKETS_COUNTS = 0x12; // 2: repeated uint64, packed (0x10 unpacked)
 export const BUCKETS_COUNT = 0x10;

@@ -124,6 +124,7 @@ const EXP_POINT: Message = {
     positive: { number: 8, type: BUCKETS },
     negative: { number: 9, type: BUCKETS },
     flags: { number: 10, type: "uint32" },
+    zeroThreshold: { number: 14, type: "double" },
   },
 };
 

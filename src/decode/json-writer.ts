@@ -2,8 +2,12 @@ import type { Field, FieldType, Message } from "./json-schema.ts";
 import { BYTES, FIXED32, FIXED64, VARINT } from "./wire.ts";
 
 const MAX_DEPTH = 64;
-/** Lengths are written after their content: five bytes are kept for each, as a padded varint. */
+/** Lengths are written after their content: five bytes are kept for each, and given back when fewer do. */
 const LENGTH_BYTES = 5;
+/** Tag and value of the longest field that is not a string: an id of 16 bytes. */
+const LONGEST_SCALAR = 40;
+const HEX_TEXT = /^(?:[0-9a-fA-F]{2}){0,16}$/;
+const DOUBLE_TEXT = /^-?(?:Infinity|\d{1,400}(?:\.\d{1,400})?(?:[eE][-+]?\d{1,5})?)$|^NaN$/;
 
 const WIRE_TYPE: Readonly<Record<string, number>> = {
   string: BYTES,
@@ -58,7 +62,7 @@ export class JsonWriter {
 
   private single(field: Field, value: unknown, path: string, depth: number): string | null {
     const type = field.type;
-    this.room(16);
+    this.room(LONGEST_SCALAR);
     if (typeof type === "object") {
       this.varint(field.number * 8 + BYTES);
       const lengthAt = this.pos;
@@ -80,9 +84,9 @@ export class JsonWriter {
       case "hex":
         return this.hex(value, path);
       case "base64":
-        // No rule can read bytes values: that one is there is all that matters.
+        // No rule can read bytes values; their text tells one series from another as well.
         if (typeof value !== "string") return `${path}: must be a string, found ${shown(value)}`;
-        this.text("");
+        this.text(value);
         return null;
       case "bool":
         if (typeof value !== "boolean")
@@ -97,18 +101,8 @@ export class JsonWriter {
   }
 
   private double(value: unknown, path: string): string | null {
-    // The JSON mapping of protobuf writes these as strings, numbers may come as strings too.
-    const special = { NaN: Number.NaN, Infinity: Infinity, "-Infinity": -Infinity } as const;
-    let number = value;
-    if (typeof value === "string") {
-      number =
-        value in special
-          ? special[value as keyof typeof special]
-          : value.trim() === ""
-            ? Number.NaN
-            : Number(value);
-      if (Number.isNaN(number) && value !== "NaN") number = value;
-    }
+    // Numbers may come as strings: the JSON mapping of protobuf has no other way to write infinity.
+    const number = typeof value === "string" && DOUBLE_TEXT.test(value) ? Number(value) : value;
     if (typeof number !== "number") return `${path}: must be a number, found ${shown(value)}`;
     this.view.setFloat64(this.pos, number, true);
     this.pos += 8;
@@ -139,11 +133,11 @@ export class JsonWriter {
   }
 
   private hex(value: unknown, path: string): string | null {
-    if (typeof value !== "string" || !/^(?:[0-9a-fA-F]{2})*$/.test(value)) {
-      return `${path}: must be hex digits, found ${shown(value)}`;
+    // The longest id has 32 digits; a longer one is looked at no further.
+    if (typeof value !== "string" || !HEX_TEXT.test(value)) {
+      return `${path}: must be an id in hex digits, found ${shown(value)}`;
     }
     this.varint(value.length / 2);
-    this.room(value.length / 2);
     for (let i = 0; i < value.length; i += 2) {
       this.bytes[this.pos++] = Number.parseInt(value.slice(i, i + 2), 16);
     }
@@ -159,12 +153,17 @@ export class JsonWriter {
     this.lengthAt(lengthAt);
   }
 
+  /**
+   * Fills in the length of what was written since `at`. It takes as few bytes as any encoder uses, so that
+   * a series has one identity in both encodings.
+   */
   private lengthAt(at: number): void {
-    let length = this.pos - at - LENGTH_BYTES;
-    for (let i = 0; i < LENGTH_BYTES; i++) {
-      this.bytes[at + i] = (length & 0x7f) | (i < LENGTH_BYTES - 1 ? 0x80 : 0);
-      length >>>= 7;
-    }
+    const start = at + LENGTH_BYTES;
+    const end = this.pos;
+    this.pos = at;
+    this.varint(end - start);
+    this.bytes.copyWithin(this.pos, start, end);
+    this.pos += end - start;
   }
 
   private varint(value: number): void {
@@ -194,7 +193,11 @@ export class JsonWriter {
   }
 }
 
+/** Short, whatever the value: it may be as deep or as long as a request can be. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 40 ? `${text.slice(0, 40)}...` : text;
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  }
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }

@@ -116,6 +116,8 @@ export class MetricsDecoder implements ItemWalker {
       this.metricHash.set(this.scopeHash);
       reader.pos = record.nameStart;
       this.addRange(this.metricHash, reader, record.nameEnd, 3);
+      // Streams of one name and different kinds are different series.
+      this.metricHash[0]! += Math.imul(record.type, 0x9e3779b1);
     }
     reader.pos = start;
     while (reader.pos < end) {

@@ -41,7 +41,9 @@ export class PointRecord {
   /** Exponential histograms: positive buckets are in `buckets`, the first has index `offset`. */
   scale = 0;
   offset = 0;
+  /** Observations between -zeroThreshold and zeroThreshold. */
   zeroCount = 0;
+  zeroThreshold = 0;
   negativeCount = 0;
   /** Identity of the series: resource, scope, name and attributes, in any order. Four int32 lanes. */
   readonly series = new Int32Array(4);
@@ -66,6 +68,7 @@ export class PointRecord {
     this.scale = 0;
     this.offset = 0;
     this.zeroCount = 0;
+    this.zeroThreshold = 0;
     this.negativeCount = 0;
   }
 

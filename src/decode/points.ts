@@ -148,9 +148,13 @@ export function readExpHistogramPoint(
       case F.EXP_FLAGS:
         record.flags = reader.varint32(end);
         break;
+      case F.EXP_ZERO_THRESHOLD:
+        reader.fixed64(end);
+        record.zeroThreshold = bitsToDouble(reader.hi, reader.lo);
+        break;
       default: {
         const field = tag >>> 3;
-        if (field <= 4 || (field >= 6 && field <= 10)) reader.fail(WRONG_WIRE_TYPE);
+        if (field <= 4 || (field >= 6 && field <= 10) || field === 14) reader.fail(WRONG_WIRE_TYPE);
         else reader.skip(tag, end);
       }
     }

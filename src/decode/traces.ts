@@ -25,6 +25,12 @@ export interface SpanVisitor {
 /** Field numbers of Span that are known but of no interest, as bits: parent id, counts, events, links. */
 const UNREAD_FIELDS = (1 << 4) | (1 << 10) | (1 << 11) | (1 << 12) | (1 << 13) | (1 << 14);
 
+function uint32(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+  );
+}
+
 /** Walks ExportTraceServiceRequest bytes; builds no object, string or BigInt per span. */
 export class TraceDecoder implements ItemWalker {
   readonly record: SpanRecord;
@@ -55,64 +61,138 @@ export class TraceDecoder implements ItemWalker {
 
   scope(): void {} // a span's SLOs do not depend on its scope
 
+  /**
+   * The fields as encoders write them, with lengths of one or two bytes, are read here with the position in
+   * a local: that is four times as fast as through the reader (bench/decode.bench.ts). Whatever looks different, or does
+   * not fit before `end`, is left to `field`, which checks it all.
+   */
   item(reader: WireReader, end: number): void {
     const record = this.record;
+    const bytes = reader.bytes;
+    const attributes = record.attributes;
     record.clear();
-    while (reader.pos < end) {
-      const tag = reader.tag(end);
-      switch (tag) {
-        case SPAN_TRACE_ID: {
-          const stop = reader.lengthEnd(end);
-          if (stop - reader.pos === 16) record.traceId = reader.pos;
-          else if (stop !== reader.pos) reader.fail(BAD_ID_LENGTH);
-          if (reader.fault === NO_FAULT) reader.pos = stop;
-          break;
-        }
-        case SPAN_SPAN_ID: {
-          const stop = reader.lengthEnd(end);
-          if (stop - reader.pos === 8) record.spanId = reader.pos;
-          else if (stop !== reader.pos) reader.fail(BAD_ID_LENGTH);
-          if (reader.fault === NO_FAULT) reader.pos = stop;
-          break;
-        }
-        case SPAN_TRACE_STATE:
-          record.traceStateEnd = reader.lengthEnd(end);
-          record.traceStateStart = reader.pos;
-          reader.pos = record.traceStateEnd;
-          break;
-        case SPAN_NAME:
-          record.nameEnd = reader.lengthEnd(end);
-          record.nameStart = reader.pos;
-          reader.pos = record.nameEnd;
-          break;
-        case SPAN_KIND:
-          record.kind = reader.varint32(end);
-          break;
-        case SPAN_START:
-          reader.fixed64(end);
-          record.startHi = reader.hi;
-          record.startLo = reader.lo;
-          break;
-        case SPAN_END:
-          reader.fixed64(end);
-          record.endHi = reader.hi;
-          record.endLo = reader.lo;
-          break;
-        case SPAN_ATTRIBUTES:
-          record.attributes.read(reader, reader.lengthEnd(end));
-          break;
-        case SPAN_STATUS:
-          this.readStatus(reader, reader.lengthEnd(end));
-          break;
-        default: {
-          const field = tag >>> 3;
-          if (field <= SPAN_LAST_READ_FIELD && ((UNREAD_FIELDS >>> field) & 1) === 0) {
-            reader.fail(WRONG_WIRE_TYPE);
-          } else reader.skip(tag, end);
+    let pos = reader.pos;
+    // Two bytes and the longest fixed-size field behind them can be read without looking for the end each time.
+    const last = end - 18;
+    while (pos < end) {
+      if (pos <= last) {
+        const length = bytes[pos + 1]!;
+        switch (bytes[pos]!) {
+          case SPAN_ATTRIBUTES: {
+            let start = pos + 2;
+            let stop = start + length;
+            if (length >= 0x80) {
+              const more = bytes[start++]!;
+              stop = more < 0x80 ? start + (length & 0x7f) + more * 128 : Number.POSITIVE_INFINITY;
+            }
+            if (stop <= end && attributes.readPlain(bytes, start, stop)) {
+              pos = stop;
+              continue;
+            }
+            break;
+          }
+          case SPAN_TRACE_ID:
+            if (length === 16) {
+              record.traceId = pos + 2;
+              pos += 18;
+              continue;
+            }
+            break;
+          case SPAN_SPAN_ID:
+            if (length === 8) {
+              record.spanId = pos + 2;
+              pos += 10;
+              continue;
+            }
+            break;
+          case SPAN_NAME:
+            if (length < 0x80 && pos + 2 + length <= end) {
+              record.nameStart = pos + 2;
+              pos += 2 + length;
+              record.nameEnd = pos;
+              continue;
+            }
+            break;
+          case SPAN_KIND:
+            if (length < 0x80) {
+              record.kind = length;
+              pos += 2;
+              continue;
+            }
+            break;
+          case SPAN_START:
+            record.startLo = uint32(bytes, pos + 1);
+            record.startHi = uint32(bytes, pos + 5);
+            pos += 9;
+            continue;
+          case SPAN_END:
+            record.endLo = uint32(bytes, pos + 1);
+            record.endHi = uint32(bytes, pos + 5);
+            pos += 9;
+            continue;
         }
       }
+      reader.pos = pos;
+      this.field(reader, end, reader.tag(end));
+      pos = reader.pos;
     }
+    reader.pos = pos;
     if (reader.fault === NO_FAULT) this.visitor.span(record);
+  }
+
+  private field(reader: WireReader, end: number, tag: number): void {
+    const record = this.record;
+    switch (tag) {
+      case SPAN_TRACE_ID: {
+        const stop = reader.lengthEnd(end);
+        record.traceId = stop === reader.pos ? -1 : reader.pos;
+        if (stop - reader.pos !== 16 && stop !== reader.pos) reader.fail(BAD_ID_LENGTH);
+        if (reader.fault === NO_FAULT) reader.pos = stop;
+        break;
+      }
+      case SPAN_SPAN_ID: {
+        const stop = reader.lengthEnd(end);
+        record.spanId = stop === reader.pos ? -1 : reader.pos;
+        if (stop - reader.pos !== 8 && stop !== reader.pos) reader.fail(BAD_ID_LENGTH);
+        if (reader.fault === NO_FAULT) reader.pos = stop;
+        break;
+      }
+      case SPAN_TRACE_STATE:
+        record.traceStateEnd = reader.lengthEnd(end);
+        record.traceStateStart = reader.pos;
+        reader.pos = record.traceStateEnd;
+        break;
+      case SPAN_NAME:
+        record.nameEnd = reader.lengthEnd(end);
+        record.nameStart = reader.pos;
+        reader.pos = record.nameEnd;
+        break;
+      case SPAN_KIND:
+        record.kind = reader.varint32(end);
+        break;
+      case SPAN_START:
+        reader.fixed64(end);
+        record.startHi = reader.hi;
+        record.startLo = reader.lo;
+        break;
+      case SPAN_END:
+        reader.fixed64(end);
+        record.endHi = reader.hi;
+        record.endLo = reader.lo;
+        break;
+      case SPAN_ATTRIBUTES:
+        record.attributes.read(reader, reader.lengthEnd(end));
+        break;
+      case SPAN_STATUS:
+        this.readStatus(reader, reader.lengthEnd(end));
+        break;
+      default: {
+        const field = tag >>> 3;
+        if (field <= SPAN_LAST_READ_FIELD && ((UNREAD_FIELDS >>> field) & 1) === 0) {
+          reader.fail(WRONG_WIRE_TYPE);
+        } else reader.skip(tag, end);
+      }
+    }
   }
 
   private readStatus(reader: WireReader, end: number): void {

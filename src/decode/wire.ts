@@ -24,7 +24,7 @@ export const FAULT_TEXT: readonly string[] = [
   "the message ends in the middle of a field",
   "a varint is longer than 10 bytes",
   "a known field has the wrong wire type",
-  "a field number is 0 or a wire type is unknown",
+  "a field number is 0 or too large, or a wire type is unknown",
   "a group is not closed",
   "a trace id is not 16 bytes or a span id is not 8 bytes",
   "messages are nested too deep",
@@ -59,6 +59,8 @@ export class WireReader {
   fail(fault: Fault): number {
     if (this.fault === NO_FAULT) this.fault = fault;
     this.pos = this.bytes.length;
+    this.lo = 0;
+    this.hi = 0;
     return 0;
   }
 
@@ -72,8 +74,26 @@ export class WireReader {
         return b < 8 ? this.fail(BAD_FIELD_NUMBER) : b;
       }
     }
-    const tag = this.varint32(end);
-    return tag < 8 && this.fault === NO_FAULT ? this.fail(BAD_FIELD_NUMBER) : tag;
+    return this.longTag(end);
+  }
+
+  /** A tag of two bytes or more. It must not be cut to 32 bits: another field would be read instead. */
+  private longTag(end: number): number {
+    const bytes = this.bytes;
+    let pos = this.pos;
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      if (pos >= end) return this.fail(TRUNCATED);
+      const b = bytes[pos++]!;
+      if (shift === 28 && b > 0x0f) return this.fail(BAD_FIELD_NUMBER);
+      value |= (b & 0x7f) << shift;
+      if (b < 0x80) {
+        this.pos = pos;
+        value >>>= 0;
+        return value < 8 ? this.fail(BAD_FIELD_NUMBER) : value;
+      }
+    }
+    return this.fail(BAD_FIELD_NUMBER);
   }
 
   /** The low 32 bits of a varint, unsigned. */

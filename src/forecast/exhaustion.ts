@@ -3,10 +3,11 @@ import type { DurationMs, UnixMs } from "../model/time.ts";
 
 /** The coming traffic is known within this factor either way. */
 const TRAFFIC_SPREAD = 1.25;
-/** Rounds of "by then so much has rolled off, so it lasts longer". */
-const ROUNDS = 16;
+/** Rounds of "by then so much has rolled off, so it lasts longer", before larger steps are taken. */
+const ROUNDS = 8;
 /** Rounds end when one gains less than this. */
 const CLOSE_ENOUGH_SECONDS = 60;
+const LARGER_STEP = 1.25;
 
 export interface ExhaustionInput {
   readonly now: UnixMs;
@@ -53,18 +54,32 @@ export function exhaustion(input: ExhaustionInput): Exhaustion | null {
 
 /**
  * Smallest t with badPerSecond x t = remaining + rollsOff(t). Starting without any roll-off, every round
- * moves t up and never beyond the answer, as `rollsOff` never falls.
+ * moves t up and never beyond the answer, as `rollsOff` never falls. Where nearly as much rolls off as is
+ * spent, rounds hardly move: then t grows by larger steps until the budget is spent, and the last step is
+ * halved.
  */
 function secondsToSpend(input: ExhaustionInput, badPerSecond: number): number | null {
   const { now, remainingBad, rollsOff, periodEndsAt, periodMs } = input;
-  const limitMs = periodEndsAt === null ? periodMs : periodEndsAt - now;
+  const limit = (periodEndsAt === null ? periodMs : periodEndsAt - now) / 1000;
   if (!(badPerSecond > 0)) return null;
+  const roundAfter = (seconds: number) => (remainingBad + rollsOff(seconds)) / badPerSecond;
   let seconds = remainingBad / badPerSecond;
   for (let round = 0; round < ROUNDS; round++) {
-    if (!(seconds * 1000 <= limitMs)) return null;
-    const next = (remainingBad + rollsOff(seconds)) / badPerSecond;
-    if (next - seconds < CLOSE_ENOUGH_SECONDS) return next * 1000 <= limitMs ? next : null;
+    if (!(seconds <= limit)) return null;
+    const next = roundAfter(seconds);
+    if (next - seconds < CLOSE_ENOUGH_SECONDS) return next <= limit ? next : null;
     seconds = next;
   }
-  return seconds * 1000 <= limitMs ? seconds : null;
+  let notYet = seconds;
+  while (roundAfter(seconds) > seconds) {
+    if (!(seconds < limit)) return null;
+    notYet = seconds;
+    seconds = Math.min(limit, seconds * LARGER_STEP);
+  }
+  while (seconds - notYet > CLOSE_ENOUGH_SECONDS) {
+    const middle = (notYet + seconds) / 2;
+    if (roundAfter(middle) > middle) notYet = middle;
+    else seconds = middle;
+  }
+  return seconds <= limit ? seconds : null;
 }

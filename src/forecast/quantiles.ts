@@ -11,7 +11,8 @@ const SMALLEST_SHAPE = 0.15;
 
 /**
  * Quantile of a gamma distribution by the cube-root approximation of Wilson and Hilferty: the cube root
- * of a gamma variable is nearly normal. Within 1 % for shapes above 1.
+ * of a gamma variable is nearly normal. Within 1 % for shapes above 5;
+ * at shape 1 the 10 % quantile is 7 % off, the 90 % quantile 1 %.
  *
  * @param mean of the distribution, >= 0
  * @param variance of the distribution, >= 0; zero gives the mean

@@ -1,17 +1,11 @@
+import { isPoint, LeastSquares } from "./least-squares.ts";
+
 /**
- * Weighted least squares through the points of the last `capacity` steps, one point a step at most, at
- * O(1) a step and without allocation.
- *
- * x is the age of a point in steps, negative, the newest being 0: the origin moves along, because with
- * x counted from any fixed time n*Sxx - Sx*Sx soon cancels to noise. y is summed from an anchor near its
- * values, so that a constant y gives exactly slope 0 and residual 0. What rounding is left by adding and
- * taking away is cleared by summing anew at least once every `capacity` points.
- *
- * Weights are inverse variances up to a factor: a point's variance is `residualVariance` / weight.
- *
- * @see https://en.wikipedia.org/wiki/Weighted_least_squares
+ * The line through the points of the last `capacity` steps, one point a step at most, at O(1) a step and
+ * without allocation. What rounding is left by adding and taking away is cleared by summing anew at least
+ * once every `capacity` points.
  */
-export class SlidingRegression {
+export class SlidingRegression extends LeastSquares {
   private readonly capacity: number;
   private readonly ys: Float64Array;
   /** 0: no point at this step. */
@@ -19,21 +13,13 @@ export class SlidingRegression {
   /** Where the newest step stands. */
   private newest = 0;
   private sinceSummed = 0;
-  private points = 0;
-  private anchor = 0;
-  /** Sums of weight times 1, x, x², (y - anchor), x (y - anchor), (y - anchor)². */
-  private sumW = 0;
-  private sumX = 0;
-  private sumXX = 0;
-  private sumY = 0;
-  private sumXY = 0;
-  private sumYY = 0;
   /** Largest since the last summing anew. */
   private peakW = 0;
   private peakYY = 0;
 
   /** @param capacity steps that count, at least 3 */
   constructor(capacity: number) {
+    super();
     this.capacity = capacity;
     this.ys = new Float64Array(capacity);
     this.weights = new Float64Array(capacity);
@@ -42,7 +28,7 @@ export class SlidingRegression {
   /** One step on, with a point. A weight that is not positive, or a y that is not finite, is no point. */
   push(y: number, weight = 1): void {
     this.step();
-    if (!(weight > 0 && weight < Number.POSITIVE_INFINITY && Number.isFinite(y))) return;
+    if (!isPoint(y, weight)) return;
     if (this.points === 0) this.anchor = y;
     this.ys[this.newest] = y;
     this.weights[this.newest] = weight;
@@ -63,74 +49,20 @@ export class SlidingRegression {
     this.sumAnew();
   }
 
-  /** Number of points within the last `capacity` steps. */
-  get n(): number {
-    return this.points;
-  }
-
-  /** Sum of the weights. */
-  get weight(): number {
-    return this.sumW;
-  }
-
-  /** Weighted mean of y; 0 without points. */
-  get mean(): number {
-    return this.sumW > 0 ? this.anchor + this.sumY / this.sumW : 0;
-  }
-
-  /** Per step. 0 when fewer than two steps have points: nothing is known of a trend. */
-  get slope(): number {
-    const spread = this.spreadX();
-    if (!(spread > 0)) return 0;
-    return (this.sumXY - (this.sumX * this.sumY) / this.sumW) / spread;
-  }
-
-  /** The line at x = 0, the newest step; 0 without points. */
-  get intercept(): number {
-    return this.meanAt(0);
-  }
-
-  /** Weighted sum of squared residuals over n - 2: the variance of a point of weight 1. 0 below three points. */
-  get residualVariance(): number {
-    if (this.points < 3) return 0;
-    const spreadY = this.sumYY - (this.sumY * this.sumY) / this.sumW;
-    const slope = this.slope;
-    return Math.max(0, spreadY - slope * slope * this.spreadX()) / (this.points - 2);
-  }
-
-  /** The line at x steps after the newest. */
-  meanAt(x: number): number {
-    return this.sumW > 0 ? this.mean + this.slope * (x - this.sumX / this.sumW) : 0;
-  }
-
-  /**
-   * Standard error of the slope; 0 when fewer than two steps have points.
-   *
-   * @param variance of a point of weight 1, where the caller knows better than the residuals
-   */
-  seSlope(variance = this.residualVariance): number {
-    const spread = this.spreadX();
-    return spread > 0 ? Math.sqrt(variance / spread) : 0;
-  }
-
-  /** Standard error of `meanAt(x)`, that of the line and not of a point; 0 without points. */
-  seMeanAt(x: number, variance = this.residualVariance): number {
-    if (!(this.sumW > 0)) return 0;
-    const fromSlope = this.seSlope(variance) * (x - this.sumX / this.sumW);
-    return Math.sqrt(variance / this.sumW + fromSlope * fromSlope);
-  }
-
-  /** Weighted sum of squared distances of x from its mean. */
-  private spreadX(): number {
-    if (this.points < 2) return 0;
-    return this.sumXX - (this.sumX * this.sumX) / this.sumW;
+  /** Weighted mean of y over the newest `steps` steps, and the sum of the weights; looks at each of them. */
+  meanOfNewest(steps: number): { readonly mean: number; readonly weight: number } {
+    let weight = 0;
+    let sum = 0;
+    for (let age = 0; age < Math.min(steps, this.capacity); age++) {
+      const slot = this.slotOf(age);
+      weight += this.weights[slot]!;
+      sum += this.weights[slot]! * this.ys[slot]!;
+    }
+    return { mean: weight > 0 ? sum / weight : 0, weight };
   }
 
   private step(): void {
-    // (x - 1)² = x² - 2x + 1
-    this.sumXX += this.sumW - 2 * this.sumX;
-    this.sumXY -= this.sumY;
-    this.sumX -= this.sumW;
+    this.shift();
     this.newest = this.newest + 1 === this.capacity ? 0 : this.newest + 1;
     this.sinceSummed++;
     const weight = this.weights[this.newest]!;
@@ -145,22 +77,10 @@ export class SlidingRegression {
     }
   }
 
-  /** A negative weight takes a point away. */
-  private accumulate(weight: number, x: number, dy: number): void {
-    this.points += weight > 0 ? 1 : -1;
-    this.sumW += weight;
-    this.sumX += weight * x;
-    this.sumXX += weight * x * x;
-    this.sumY += weight * dy;
-    this.sumXY += weight * x * dy;
-    this.sumYY += weight * dy * dy;
-  }
-
   private sumAnew(): void {
     this.anchor = this.anchorOfPoints();
     this.sinceSummed = 0;
-    this.points = 0;
-    this.sumW = this.sumX = this.sumXX = this.sumY = this.sumXY = this.sumYY = 0;
+    this.clearSums();
     for (let age = 0; age < this.capacity; age++) {
       const slot = this.slotOf(age);
       const weight = this.weights[slot]!;
@@ -192,5 +112,34 @@ export class SlidingRegression {
   private slotOf(age: number): number {
     const slot = this.newest - age;
     return slot < 0 ? slot + this.capacity : slot;
+  }
+}
+
+/**
+ * The line through all points since `clear`, each step's weight `keep` times what it was a step before:
+ * no memory of the points, and none of old rounding either.
+ */
+export class DecayingRegression extends LeastSquares {
+  /** One step on, with a point if `weight` is positive. @param keep in (0, 1] */
+  push(y: number, weight: number, keep: number): void {
+    this.skip(1, keep);
+    if (!isPoint(y, weight)) return;
+    if (this.points === 0) this.anchor = y;
+    this.accumulate(weight, 0, y - this.anchor);
+  }
+
+  skip(steps: number, keep: number): void {
+    // x moves by all the steps at once: (x - s)² = x² - 2sx + s²
+    const kept = keep ** steps;
+    this.sumXX = (this.sumXX - 2 * steps * this.sumX + steps * steps * this.sumW) * kept;
+    this.sumXY = (this.sumXY - steps * this.sumY) * kept;
+    this.sumX = (this.sumX - steps * this.sumW) * kept;
+    this.sumW *= kept;
+    this.sumY *= kept;
+    this.sumYY *= kept;
+  }
+
+  clear(): void {
+    this.clearSums();
   }
 }

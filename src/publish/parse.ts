@@ -1,10 +1,10 @@
-import type { GateStateName } from "../model/gate.ts";
 import type {
   DecisionMessage,
   HorizonMessage,
   OverrideMessage,
   VersionMessage,
-} from "./message.ts";
+} from "../model/decision-message.ts";
+import type { GateStateName } from "../model/gate.ts";
 
 /** `problem` says what is wrong with the text in the words of the message: "state: must be ...". */
 export type ParsedDecision = { readonly decision: DecisionMessage } | { readonly problem: string };

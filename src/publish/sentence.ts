@@ -1,4 +1,4 @@
-import type { DecisionMessage } from "./message.ts";
+import type { DecisionMessage } from "../model/decision-message.ts";
 
 /** A decision in one line for people: `10:00:07Z payment-availability CLOSED (fast-burn): burn rate ...`. */
 export function decisionSentence(d: DecisionMessage): string {

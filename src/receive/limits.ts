@@ -60,6 +60,11 @@ export class InFlight {
     return null;
   }
 
+  /** Gives back bytes of a request that has ended meanwhile. */
+  shrink(bytes: number): void {
+    this.heldBytes -= bytes;
+  }
+
   /** A begun request is over; `bytes` is all it grew by. */
   end(bytes: number): void {
     this.heldRequests -= 1;

@@ -44,7 +44,8 @@ export function addressUnavailable(
   let advice = "use an address of this machine";
   if (why.includes("EADDRINUSE"))
     advice = `stop the program that listens there, or choose another port in ${key}.endpoint`;
-  else if (why.includes("EACCES")) advice = "use a port above 1023, or run with the right to bind it";
+  else if (why.includes("EACCES"))
+    advice = "use a port above 1023, or run with the right to bind it";
   const message = `${key}.endpoint: cannot listen on ${hostPort(host, port)} (${why}); ${advice}`;
   return new EngineError("ADDRESS_UNAVAILABLE", message, { cause });
 }

@@ -49,6 +49,14 @@ export class BudgetLedger {
     else this.rings = shared?.rings ?? ownRings(period, now);
   }
 
+  /** The same period over rings whose windows were laid out anew; a calendar ledger is its own. */
+  withRings(period: Period, now: UnixSecond, shared: SharedRings): BudgetLedger {
+    if (this.rings === null) return this;
+    const other = new BudgetLedger(period, now, shared);
+    other.first = this.first;
+    return other;
+  }
+
   advance(now: UnixSecond): void {
     if (this.rings === null) return;
     this.rings.advance(now);

@@ -115,6 +115,30 @@ export class SloWindows {
     return kept;
   }
 
+  /** The same counts under other windows: after an edit of the policy or the period. */
+  withWindows(windows: readonly BurnWindow[]): SloWindows {
+    const other = new SloWindows(windows, this.newestSecond(), this.tiers);
+    for (let t = 0; t < this.tiers.length; t++) {
+      const record = t * TIER_RECORD;
+      const { buckets } = this.tiers[t]!;
+      const from = this.data[record + START]!;
+      other.data[record + HEAD] = this.data[record + HEAD]!;
+      other.data[record + SLOT] = this.data[record + SLOT]!;
+      other.data.set(this.data.subarray(from, from + 2 * buckets), other.data[record + START]!);
+    }
+    for (let at = other.windowsAt; at < other.latestAt; at += WINDOW_RECORD) {
+      const record = other.data[at + TIER]! * TIER_RECORD;
+      const { buckets } = this.tiers[other.data[at + TIER]!]!;
+      for (let age = 0; age < other.data[at + BUCKETS]!; age++) {
+        const slot = wrap(other.data[record + SLOT]! - age, buckets);
+        other.data[at + TOTAL]! += other.data[other.data[record + START]! + 2 * slot]!;
+        other.data[at + BAD]! += other.data[other.data[record + START]! + 2 * slot + 1]!;
+      }
+    }
+    other.data[other.latestAt] = this.data[this.latestAt]!;
+    return other;
+  }
+
   /** Count of the window at this index of the constructor's list, in COUNT_UNIT units. */
   totalOf(windowIndex: number): number {
     return this.data[this.recordOf(windowIndex) + TOTAL]!;

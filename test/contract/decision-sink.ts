@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
+import type { DecisionMessage } from "../../src/model/decision-message.ts";
 import { EngineError } from "../../src/model/errors.ts";
 import type { GateDecision } from "../../src/model/gate.ts";
 import type { DecisionSink } from "../../src/ports/decision-sink.ts";
-import { type DecisionMessage, decisionMessage } from "../../src/publish/message.ts";
+import { decisionMessage } from "../../src/publish/message.ts";
 import { decision } from "../support/decisions.ts";
 
 /** A sink under test and the way to see what has come out of it, in order. */

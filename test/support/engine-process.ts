@@ -39,6 +39,8 @@ export interface Decision {
 
 export interface EngineOptions {
   readonly slos: readonly SloDescription[];
+  /** Added to each OTLP protocol, for example `{ max_recv_msg_size_mib: 16 }`. */
+  readonly protocolSettings?: Readonly<Record<string, unknown>>;
   /** Merged over the configuration at its top level, for example `{ publish: … }`. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
@@ -68,8 +70,8 @@ export class EngineProcess {
         receivers: {
           otlp: {
             protocols: {
-              grpc: { endpoint: this.otlpGrpc },
-              http: { endpoint: this.otlpHttp },
+              grpc: { endpoint: this.otlpGrpc, ...options.protocolSettings },
+              http: { endpoint: this.otlpHttp, ...options.protocolSettings },
             },
           },
         },

@@ -1,9 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  formatDuration,
-  parseDuration,
-  parseFixedDuration,
-} from "../../../src/config/duration.ts";
+import { formatDuration, parseDuration, parseFixedDuration } from "../../../src/config/duration.ts";
 
 describe("parseDuration", () => {
   it.each([

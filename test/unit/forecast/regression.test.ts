@@ -120,11 +120,16 @@ describe("SlidingRegression", () => {
   it("is exact for a constant y, also after something else", () => {
     const regression = new SlidingRegression(50);
     for (let i = 0; i < 60; i++) regression.push(i * 0.7);
-    for (let i = 0; i < 120; i++) regression.push(0.1, 1 + (i % 7) / 3);
-    expect(regression.slope).toBe(0);
-    expect(regression.intercept).toBe(0.1);
-    expect(regression.residualVariance).toBe(0);
-    expect(regression.seMeanAt(60)).toBe(0);
+    for (const y of [0.1, 0.7, 1 / 3, 1e5 / 7]) {
+      for (let i = 0; i < 50; i++) regression.push(y, 1 + (i % 7) / 3);
+      for (let i = 0; i < 120; i++) {
+        regression.push(y, 1 + (i % 7) / 3);
+        expect(regression.slope).toBe(0);
+        expect(regression.intercept).toBe(y);
+        expect(regression.residualVariance).toBe(0);
+        expect(regression.seMeanAt(60)).toBe(0);
+      }
+    }
   });
 
   it("lets a missing minute pass without a point", () => {

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { DecisionMessage } from "../../../src/model/decision-message.ts";
 import { fileSink } from "../../../src/publish/file.ts";
-import type { DecisionMessage } from "../../../src/publish/message.ts";
 import { decisionSinkContract } from "../../contract/decision-sink.ts";
 import { decision } from "../../support/decisions.ts";
 

@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import type { DecisionMessage } from "../../../src/publish/message.ts";
+import type { DecisionMessage } from "../../../src/model/decision-message.ts";
 import { stdoutSink } from "../../../src/publish/stdout.ts";
 import { decisionSinkContract } from "../../contract/decision-sink.ts";
 import { decision, open } from "../../support/decisions.ts";

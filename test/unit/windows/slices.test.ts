@@ -55,6 +55,20 @@ describe("SliceJudge", () => {
     expect(slices.size).toBe(2);
   });
 
+  it("begins every slice at zero, also where an old one stood", () => {
+    const { emit, slices } = ledger();
+    const judge = new SliceJudge(MINUTES);
+    for (let minute = 0; minute < 800; minute++) {
+      // 1 of 10 bad in each of the first 360 minutes, none of 1 later
+      const first = minute < 360;
+      judge.add(START + minute * 60, first ? 2560 : 256, first ? 256 : 0, emit);
+    }
+    expect(slices.get(START + 359 * 60)?.bad).toBe(COUNT_UNIT);
+    expect(slices.get(START + 360 * 60)).toEqual({ total: COUNT_UNIT, bad: 0 });
+    expect([...slices.values()].filter(({ bad }) => bad > 0)).toHaveLength(360);
+    expect(slices.size).toBe(800);
+  });
+
   it("emits in sum the verdict on all data of each slice, whatever its order", () => {
     const event = fc.record({
       move: fc.oneof(

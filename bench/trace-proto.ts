@@ -1,0 +1,49 @@
+import protobuf from "protobufjs";
+
+/*
+ * The messages of an ExportTraceServiceRequest for a rival that decodes by schema.
+ * Source: https://github.com/open-telemetry/opentelemetry-proto, trace.proto, common.proto, resource.proto
+ */
+const SCHEMA = `
+syntax = "proto3";
+message AnyValue {
+  oneof value {
+    string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4;
+    ArrayValue array_value = 5; KeyValueList kvlist_value = 6; bytes bytes_value = 7;
+  }
+}
+message ArrayValue { repeated AnyValue values = 1; }
+message KeyValueList { repeated KeyValue values = 1; }
+message KeyValue { string key = 1; AnyValue value = 2; }
+message Scope { string name = 1; string version = 2; repeated KeyValue attributes = 3; uint32 dropped_attributes_count = 4; }
+message Resource { repeated KeyValue attributes = 1; uint32 dropped_attributes_count = 2; }
+message Status { string message = 2; uint32 code = 3; }
+message Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; uint32 dropped_attributes_count = 4; }
+message Link {
+  bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; repeated KeyValue attributes = 4;
+  uint32 dropped_attributes_count = 5; fixed32 flags = 6;
+}
+message Span {
+  bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4; string name = 5;
+  uint32 kind = 6; fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9;
+  uint32 dropped_attributes_count = 10; repeated Event events = 11; uint32 dropped_events_count = 12;
+  repeated Link links = 13; uint32 dropped_links_count = 14; Status status = 15; fixed32 flags = 16;
+}
+message ScopeSpans { Scope scope = 1; repeated Span spans = 2; string schema_url = 3; }
+message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans = 2; string schema_url = 3; }
+message Request { repeated ResourceSpans resource_spans = 1; }
+`;
+
+interface DecodedRequest {
+  readonly resourceSpans: readonly {
+    readonly scopeSpans: readonly {
+      readonly spans: readonly { readonly status?: { readonly code: number } }[];
+    }[];
+  }[];
+}
+
+/** protobufjs with reflection, which generates its decoders: objects, strings and 64-bit integers as it makes them. */
+export function protobufjsDecoder(): (bytes: Uint8Array) => DecodedRequest {
+  const type = protobuf.parse(SCHEMA).root.lookupType("Request");
+  return (bytes) => type.decode(bytes) as unknown as DecodedRequest;
+}

@@ -1,0 +1,282 @@
+import { lastValueFrom, tap } from "rxjs";
+import { Ingest } from "../aggregate/ingest.ts";
+import { compileRules } from "../aggregate/rules.ts";
+import { SeriesStore } from "../aggregate/series.ts";
+import { VersionTable } from "../aggregate/versions.ts";
+import { luxonCalendar } from "../config/calendar.ts";
+import { type LoadedSlos, watchSlos } from "../config/load.ts";
+import { formatProblem } from "../config/problem.ts";
+import type { Settings } from "../config/settings.ts";
+import { createEngine, type Engine } from "../engine/engine.ts";
+import { Gates } from "../engine/gates.ts";
+import type { PublishReport } from "../engine/operators/publish-to.ts";
+import { MemoryAdmission } from "../journal/memory-admission.ts";
+import { StateFile } from "../journal/state-file.ts";
+import type { Slo } from "../model/slo.ts";
+import { SECOND } from "../model/time.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { DecisionSink } from "../ports/decision-sink.ts";
+import type { Log } from "../ports/log.ts";
+import { newReceiverCounters, type ReceiverCounters } from "../ports/metrics.ts";
+import type { OtlpConsumer } from "../ports/otlp-consumer.ts";
+import { backoffMs } from "../publish/backoff.ts";
+import { fileSink } from "../publish/file.ts";
+import { decisionMessage } from "../publish/message.ts";
+import { GrpcReceiver } from "../receive/grpc.ts";
+import { HttpReceiver } from "../receive/http.ts";
+import { InFlight } from "../receive/limits.ts";
+import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
+import { startGateService } from "../web/grpc.ts";
+import { startHttpApi } from "../web/server.ts";
+import { everySecond } from "./ticks.ts";
+
+export interface StartOptions {
+  readonly settings: Settings;
+  readonly slos: LoadedSlos;
+  /** Files and folders to watch for changes. */
+  readonly sloPaths: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  /** Sinks besides those of the settings: standard output belongs to the command. */
+  readonly sinks: readonly DecisionSink[];
+}
+
+export interface RunningEngine {
+  readonly engine: Engine;
+  /** Where it listens; a receiver that is off is null. */
+  readonly addresses: {
+    readonly otlpGrpc: string | null;
+    readonly otlpHttp: string | null;
+    readonly api: string;
+    readonly gateService: string;
+  };
+  /** Stops accepting, finishes what was accepted, publishes, and lets go of everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Time to finish accepted requests, and to publish the last decisions; together below 5 s. */
+const RECEIVER_GRACE_MS = 2 * SECOND;
+const PUBLISH_GRACE_MS = 2 * SECOND;
+
+/**
+ * Builds every part and connects them: receivers -> ingest -> admission -> gates -> sinks and readers.
+ *
+ * @throws EngineError when the state directory or an address cannot be used; nothing is left running then
+ */
+export async function startEngine(options: StartOptions): Promise<RunningEngine> {
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    return await build(options, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) {
+      await step().catch((cause: unknown) => {
+        options.log.error("while giving up", { cause: String(cause) });
+      });
+    }
+    throw error;
+  }
+}
+
+async function build(
+  options: StartOptions,
+  undo: (() => Promise<unknown>)[],
+): Promise<RunningEngine> {
+  const { settings, clock, log } = options;
+  const state = await StateFile.open(settings.state.directory);
+  const counters = newReceiverCounters();
+  const gates = new Gates({
+    calendar: luxonCalendar(),
+    epoch: state.epoch,
+    counters,
+    now: clock.now(),
+  });
+  const slos = effective(options.slos.slos, settings);
+  gates.use(slos);
+  for (const override of state.overrides) gates.override(override.slo, override);
+  const ingest = new Ingest({
+    rules: compileRules(slos, (slo) => gates.indexOf(slo)),
+    admission: new MemoryAdmission((delta) => gates.add(delta)),
+    clock,
+    counters,
+    series: new SeriesStore(clock.now()),
+    versions: new VersionTable(),
+  });
+
+  const file = settings.publish.file;
+  const sinks = [...options.sinks, ...(file === null ? [] : [fileSink(file)])];
+  const metrics: EngineMetrics = createMetrics({
+    counters,
+    reader: gates,
+    version: options.version,
+  });
+  const engine = createEngine({
+    tick$: everySecond(() => clock.now(), metrics.observeTick),
+    gates,
+    sinks,
+    publishing: {
+      deadlineMs: 10 * SECOND,
+      queueLimit: 10_000,
+      batchLimit: 500,
+      retryDelayMs: (attempt) => backoffMs(attempt - 1, Math.random()),
+    },
+  });
+
+  const receivers = await startReceivers(settings, ingest, counters, undo);
+  let stopping = false;
+  const api = await startHttpApi({
+    endpoint: settings.api.http.endpoint,
+    tls: settings.api.http.tls,
+    reader: engine,
+    overrides: {
+      set: (override) => persist(engine.set(override)),
+      clear: (slo, author) => persist(engine.clear(slo, author)),
+    },
+    readiness: {
+      ready: () =>
+        stopping ? { ok: false, message: "shutting down" } : { ok: true, message: "receiving" },
+    },
+    clock,
+    log,
+    message: decisionMessage,
+    metrics: (accept) => metrics.scrape(accept),
+    readToken: settings.api.auth.readToken,
+    writeToken: settings.api.auth.writeToken,
+  });
+  undo.push(() => api.close());
+  const gateService = await startGateService({
+    endpoint: settings.api.grpc.endpoint,
+    tls: settings.api.grpc.tls,
+    reader: engine,
+    message: decisionMessage,
+    readToken: settings.api.auth.readToken,
+  });
+  undo.push(() => gateService.close());
+
+  function persist(problem: string | null): string | null {
+    if (problem === null) {
+      state.save(gates.overrides()).catch((error: unknown) => {
+        log.error("an override is in force but could not be stored; a restart will forget it", {
+          error: String(error),
+        });
+      });
+    }
+    return problem;
+  }
+
+  const running = lastValueFrom(engine.running$.pipe(tap((r) => observe(r, metrics, log))), {
+    defaultValue: null,
+  });
+  const unwatch = watchSlos(
+    options.sloPaths,
+    (loaded) => {
+      for (const warning of loaded.warnings) log.warn(formatProblem(warning));
+      if (loaded.problems.length > 0) {
+        for (const problem of loaded.problems) log.error(formatProblem(problem));
+        log.error("SLO files changed, but not to something sound: the running SLOs stay", {
+          problems: loaded.problems.length,
+        });
+        return;
+      }
+      const next = effective(loaded.slos, settings);
+      gates.use(next);
+      ingest.useRules(compileRules(next, (slo) => gates.indexOf(slo)));
+      engine.nudge(clock.now());
+      log.info("SLO files re-read", { slos: next.length });
+    },
+    { since: options.slos.digest },
+  );
+
+  let stopped: Promise<void> | null = null;
+  const shutDown = async (): Promise<void> => {
+    stopping = true;
+    unwatch();
+    await Promise.all(receivers.map(({ receiver }) => receiver.stop(RECEIVER_GRACE_MS)));
+    engine.stop(clock.now());
+    await Promise.race([running, delay(PUBLISH_GRACE_MS)]);
+    await Promise.all([api.close(), gateService.close()]);
+    for (const sink of sinks) {
+      await sink.close().catch((error: unknown) => {
+        log.error("a sink did not close", { sink: sink.name, error: String(error) });
+      });
+    }
+    await state.save(gates.overrides()).catch((error: unknown) => {
+      log.error("the state could not be stored", { error: String(error) });
+    });
+  };
+
+  return {
+    engine,
+    addresses: {
+      otlpGrpc: receivers.find(({ protocol }) => protocol === "grpc")?.address ?? null,
+      otlpHttp: receivers.find(({ protocol }) => protocol === "http")?.address ?? null,
+      api: api.url,
+      gateService: address(settings.api.grpc.endpoint.host, gateService.port),
+    },
+    stop: () => {
+      stopped ??= shutDown();
+      return stopped;
+    },
+  };
+}
+
+interface StartedReceiver {
+  readonly protocol: "grpc" | "http";
+  readonly receiver: { stop(deadlineMs: number): Promise<void> };
+  readonly address: string;
+}
+
+async function startReceivers(
+  settings: Settings,
+  consumer: OtlpConsumer,
+  counters: ReceiverCounters,
+  undo: (() => Promise<unknown>)[],
+): Promise<StartedReceiver[]> {
+  const { grpc, http } = settings.receivers;
+  const limits = new InFlight({
+    maxBytes: Math.max(grpc?.maxInFlightBytes ?? 0, http?.maxInFlightBytes ?? 0),
+  });
+  const started: StartedReceiver[] = [];
+  if (grpc !== null) {
+    const receiver = new GrpcReceiver(grpc, consumer, limits, counters);
+    const { port } = await receiver.start();
+    undo.push(() => receiver.stop(0));
+    started.push({ protocol: "grpc", receiver, address: address(grpc.endpoint.host, port) });
+  }
+  if (http !== null) {
+    const receiver = new HttpReceiver(http, consumer, limits, counters);
+    const { port } = await receiver.start();
+    undo.push(() => receiver.stop(0));
+    started.push({ protocol: "http", receiver, address: address(http.endpoint.host, port) });
+  }
+  return started;
+}
+
+/** In shadow mode every gate is, whatever its SLO says. */
+function effective(slos: readonly Slo[], settings: Settings): readonly Slo[] {
+  if (settings.mode === "enforce") return slos;
+  return slos.map((slo) => ({ ...slo, policy: { ...slo.policy, mode: "shadow" as const } }));
+}
+
+function observe(report: PublishReport, metrics: EngineMetrics, log: Log): void {
+  metrics.observePublish(report.sink, report.outcome, report.decisions, report.seconds);
+  if (report.outcome === "sent") return;
+  log.warn(
+    report.outcome === "failed"
+      ? "a sink failed and will be tried again"
+      : "decisions were dropped",
+    {
+      sink: report.sink,
+      decisions: report.decisions,
+      error: report.error?.message ?? "too many waited",
+    },
+  );
+}
+
+function address(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

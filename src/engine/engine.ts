@@ -1,0 +1,89 @@
+import { filter, map, merge, type Observable, Subject, scan, share, takeUntil } from "rxjs";
+import type { GateDecision, Override } from "../model/gate.ts";
+import type { UnixMs } from "../model/time.ts";
+import type { DecisionSink } from "../ports/decision-sink.ts";
+import type { GateReader, OverrideControl } from "../ports/gate-reader.ts";
+import type { Gates, Publication } from "./gates.ts";
+import { type PublishReport, type PublishSettings, publishTo } from "./operators/publish-to.ts";
+
+export interface EngineParts {
+  /** One time a second; the engine has no clock of its own. */
+  readonly tick$: Observable<UnixMs>;
+  readonly gates: Gates;
+  readonly sinks: readonly DecisionSink[];
+  readonly publishing: PublishSettings;
+}
+
+export interface Engine extends GateReader, OverrideControl {
+  /** The whole engine, from ticks to publishing. Subscribe once; completes after `stop` when all is published. */
+  readonly running$: Observable<PublishReport>;
+  /** Decides now, outside the rhythm of ticks. */
+  readonly nudge: (now: UnixMs) => void;
+  /** A last tick at `now`, then completion. */
+  readonly stop: (now: UnixMs) => void;
+}
+
+/**
+ * The second hand, readable top to bottom: ticks move the windows and decide, decisions go to the
+ * watchers and to each sink at its own pace. What is counted between ticks stands in `gates` already:
+ * deltas are added as they are admitted.
+ */
+export function createEngine({ tick$, gates, sinks, publishing }: EngineParts): Engine {
+  const nudge$ = new Subject<UnixMs>();
+  const stop$ = new Subject<void>();
+
+  const published$: Observable<readonly Publication[]> = merge(
+    tick$.pipe(takeUntil(stop$)),
+    nudge$,
+  ).pipe(
+    scan((state, now) => state.tick(now), gates),
+    map((state) => state.published),
+    filter((publications) => publications.length > 0),
+    share(),
+  );
+
+  const watchers = new Set<(decisions: readonly GateDecision[]) => void>();
+  const watched$ = published$.pipe(
+    map((publications) => {
+      const decisions = publications.map(({ decision }) => decision);
+      for (const watcher of watchers) watcher(decisions);
+    }),
+    filter((): boolean => false),
+    map((): PublishReport => {
+      throw new Error("unreachable: watchers report nothing");
+    }),
+  );
+
+  return {
+    running$: merge(watched$, ...sinks.map((sink) => published$.pipe(publishTo(sink, publishing)))),
+    nudge: (now) => nudge$.next(now),
+    stop: (now) => {
+      nudge$.next(now);
+      stop$.next();
+      nudge$.complete();
+    },
+    list: () => gates.list(),
+    get: (slo) => gates.get(slo),
+    history: (slo) => gates.history(slo),
+    series: (slo) => gates.series(slo),
+    watch: (listener) => {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+    set: (override: Override) => {
+      if (!gates.override(override.slo, override)) return unknownSlo(override.slo);
+      nudge$.next(override.createdAt);
+      return null;
+    },
+    clear: (slo) => {
+      const now = gates.get(slo)?.decidedAt;
+      if (now === undefined || !gates.override(slo, null)) return unknownSlo(slo);
+      nudge$.next(now);
+      return null;
+    },
+  };
+}
+
+function unknownSlo(slo: string): string {
+  return `no SLO is named ${JSON.stringify(slo)}`;
+}

@@ -1,0 +1,173 @@
+import type { Findings } from "../decide/state.ts";
+import type { RequestDelta } from "../model/delta.ts";
+import type { GateDecision, Override } from "../model/gate.ts";
+import type { Slo } from "../model/slo.ts";
+import { SECOND, type UnixMs } from "../model/time.ts";
+import type { Calendar } from "../ports/calendar.ts";
+import type { GateReader, SeriesPoint } from "../ports/gate-reader.ts";
+import type { ReceiverCounters } from "../ports/metrics.ts";
+import { decisionOf } from "./decision.ts";
+import { Hearing } from "./hearing.ts";
+import { Track } from "./track.ts";
+
+/** Every SLO's state is sent again this often, so that readers see it well before `validUntil`. */
+const REFRESH_S = 10;
+const HISTORY = 100;
+
+/** A decision to be published, and whether it is a change or a refresh. */
+export interface Publication {
+  readonly decision: GateDecision;
+  readonly transition: boolean;
+}
+
+/** All gates of the engine: what ticks change, and what readers read. */
+export class Gates implements Pick<GateReader, "list" | "get" | "history" | "series"> {
+  /** Publications of the last tick. */
+  published: readonly Publication[] = [];
+  /** When overrides changed, so that they can be kept. */
+  overridesVersion = 0;
+  private readonly calendar: Calendar;
+  private readonly epoch: number;
+  private readonly counters: ReceiverCounters;
+  private readonly hearing = new Hearing();
+  /** By column in deltas; a removed SLO leaves a hole that is not used again. */
+  private readonly tracks: (Track | null)[] = [];
+  private readonly byName = new Map<string, Track>();
+  private readonly histories = new Map<string, GateDecision[]>();
+  private now: UnixMs;
+  private readonly findings: Findings = {
+    burn: null,
+    calmSince: null,
+    exhausted: false,
+    replenished: false,
+    silence: null,
+    override: null,
+  };
+
+  constructor(parts: {
+    calendar: Calendar;
+    epoch: number;
+    counters: ReceiverCounters;
+    now: UnixMs;
+  }) {
+    this.calendar = parts.calendar;
+    this.epoch = parts.epoch;
+    this.counters = parts.counters;
+    this.now = parts.now;
+  }
+
+  /** Takes a new set of SLOs. Those that stay keep their counts and state; see `Track`. */
+  use(slos: readonly Slo[]): void {
+    const names = new Set(slos.map((slo) => slo.name));
+    for (const [name, track] of this.byName) {
+      if (names.has(name)) continue;
+      this.tracks[track.index] = null;
+      this.byName.delete(name);
+      this.histories.delete(name);
+    }
+    for (const slo of slos) {
+      const previous = this.byName.get(slo.name);
+      if (previous !== undefined && JSON.stringify(previous.slo) === JSON.stringify(slo)) continue;
+      const index = previous?.index ?? this.tracks.length;
+      const track = new Track(slo, index, this.calendar, this.now, previous);
+      this.tracks[index] = track;
+      this.byName.set(slo.name, track);
+    }
+  }
+
+  /** The SLO's column in deltas; it keeps it as long as it exists. */
+  indexOf(slo: Slo): number {
+    const track = this.byName.get(slo.name);
+    if (track === undefined) throw new Error(`unreachable: ${slo.name} is not in use`);
+    return track.index;
+  }
+
+  /** Adds an admitted delta. */
+  add(delta: RequestDelta): void {
+    for (let i = 0; i < delta.length; i++) {
+      const track = this.tracks[delta.slo[i]!];
+      if (track === null || track === undefined) continue;
+      track.add(
+        delta.second[i]!,
+        delta.total[i]!,
+        delta.bad[i]!,
+        delta.badSquares[i]!,
+        delta.receivedAt,
+      );
+    }
+  }
+
+  /** One tick of all gates; what is to be published stands in `published` afterwards. */
+  tick(at: UnixMs): this {
+    // A clock that is set back must not make windows run backwards: they wait until it has caught up.
+    const now = Math.max(at, this.now);
+    this.now = now;
+    const refused = this.counters.requestsRefused;
+    this.hearing.tick(
+      now,
+      this.counters.requestsAccepted,
+      (refused["overloaded"] ?? 0) + (refused["state-unavailable"] ?? 0),
+    );
+    const second = Math.floor(now / SECOND);
+    let published: Publication[] | null = null;
+    for (let i = 0; i < this.tracks.length; i++) {
+      const track = this.tracks[i];
+      if (track === null || track === undefined) continue;
+      const hadOverride = track.override !== null;
+      const transition = track.tick(now, this.hearing, this.findings);
+      if (hadOverride && track.override === null) this.overridesVersion++;
+      if (!transition && (second + i) % REFRESH_S !== 0) continue;
+      const decision = decisionOf(track, this.hearing, this.epoch, now);
+      if (transition) this.remember(decision);
+      published ??= [];
+      published.push({ decision, transition });
+    }
+    this.published = published ?? NOTHING;
+    return this;
+  }
+
+  list(): GateDecision[] {
+    return [...this.byName.values()]
+      .map((track) => decisionOf(track, this.hearing, this.epoch, this.now))
+      .sort((a, b) => (a.slo < b.slo ? -1 : 1));
+  }
+
+  get(slo: string): GateDecision | null {
+    const track = this.byName.get(slo);
+    return track === undefined ? null : decisionOf(track, this.hearing, this.epoch, this.now);
+  }
+
+  history(slo: string): readonly GateDecision[] | null {
+    return this.byName.has(slo) ? (this.histories.get(slo) ?? []) : null;
+  }
+
+  series(slo: string): readonly SeriesPoint[] | null {
+    const track = this.byName.get(slo);
+    if (track === undefined) return null;
+    const points: SeriesPoint[] = [];
+    track.eachMinute((second, total, bad) => points.push({ at: second * SECOND, total, bad }));
+    return points;
+  }
+
+  /** Sets or clears (null) an SLO's override; it decides at the next tick. False for an unknown SLO. */
+  override(slo: string, override: Override | null): boolean {
+    const track = this.byName.get(slo);
+    if (track === undefined) return false;
+    track.override = override;
+    this.overridesVersion++;
+    return true;
+  }
+
+  overrides(): Override[] {
+    return [...this.byName.values()].flatMap((track) => track.override ?? []);
+  }
+
+  private remember(decision: GateDecision): void {
+    const history = this.histories.get(decision.slo) ?? [];
+    history.unshift(decision);
+    if (history.length > HISTORY) history.pop();
+    this.histories.set(decision.slo, history);
+  }
+}
+
+const NOTHING: readonly Publication[] = [];

@@ -1,0 +1,52 @@
+import type { Silence } from "../decide/state.ts";
+import type { UnixMs } from "../model/time.ts";
+import type { Hearing } from "./hearing.ts";
+
+/** Less data than this says nothing yet. */
+const WARM_UP_MS = 15_000;
+const SHORTEST_SILENCE_MS = 60_000;
+/** Silence this improbable at the usual rate is no chance: -ln 0.001. */
+const IMPROBABLE = 6.9;
+const LEAST_COVERAGE = 0.9;
+
+/** When one SLO was heard of, and how often it usually is. */
+export class Presence {
+  firstHeardAt: UnixMs | null = null;
+  lastHeardAt: UnixMs | null = null;
+  /** Requests per second of the last hour in which there were some. */
+  usualRate = 0;
+  private meanGapMs = 0;
+
+  /** Requests arrived. */
+  heard(now: UnixMs): void {
+    if (this.lastHeardAt === null) this.firstHeardAt = now;
+    else if (now > this.lastHeardAt) {
+      // One outage must not teach that outages are usual.
+      const gap = Math.min(now - this.lastHeardAt, Math.max(10 * this.meanGapMs, 60_000));
+      this.meanGapMs += 0.1 * (gap - this.meanGapMs);
+    }
+    this.lastHeardAt = now;
+  }
+
+  /** @param lastHour requests of the last hour; only asked for while there are some */
+  learnRate(lastHour: number, now: UnixMs): void {
+    if (this.firstHeardAt === null || this.lastHeardAt === null) return;
+    if (now - this.lastHeardAt > 1000) return;
+    this.usualRate = lastHour / Math.min(3600, Math.max(1, (now - this.firstHeardAt) / 1000));
+  }
+
+  /** Why nothing can be said about the SLO now; null when it is heard as usual. */
+  silence(now: UnixMs, hearing: Hearing): Silence | null {
+    if (this.firstHeardAt === null || this.lastHeardAt === null) return "no-data";
+    if (hearing.coverage() < LEAST_COVERAGE) return "no-data";
+    const silentMs = now - this.lastHeardAt;
+    const stale =
+      silentMs > SHORTEST_SILENCE_MS &&
+      silentMs > 3 * this.meanGapMs &&
+      (this.usualRate * silentMs) / 1000 > IMPROBABLE;
+    if (stale) return hearing.silent(now) ? "no-data" : "stale";
+    return this.lastHeardAt - this.firstHeardAt < WARM_UP_MS && now - this.firstHeardAt < WARM_UP_MS
+      ? "warming-up"
+      : null;
+  }
+}

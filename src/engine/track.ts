@@ -1,0 +1,264 @@
+import { type Budget, budgetOf, isExhausted } from "../burn/budget.ts";
+import { type Breach, PairWatch, type WindowSums } from "../burn/pair-watch.ts";
+import { decide } from "../decide/gate.ts";
+import { type Findings, type GateState, initialState } from "../decide/state.ts";
+import { Forecast } from "../forecast/forecast.ts";
+import { COUNT_UNIT } from "../model/delta.ts";
+import type { Override } from "../model/gate.ts";
+import type { Slo } from "../model/slo.ts";
+import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
+import type { BurnWindow } from "../model/window.ts";
+import type { Calendar } from "../ports/calendar.ts";
+import { BudgetLedger } from "../windows/ledger.ts";
+import { SloWindows } from "../windows/rings.ts";
+import { SliceJudge } from "../windows/slices.ts";
+import type { Hearing } from "./hearing.ts";
+import { Presence } from "./presence.ts";
+
+/** A burn is fast when the pair stands for at least this burn rate. */
+const FAST_BURN = 8;
+/** Budget that must be back before an exhausted gate opens, so that the next error does not close it. */
+const REPLENISHED = 0.01;
+/** Bad slices that close a gate: each is a verdict on many requests, so a few are enough. */
+const MIN_BAD_SLICES = 2;
+
+/** Always shown, whatever pairs decide. */
+const SHOWN_WINDOWS: readonly BurnWindow[] = [
+  { label: "5m", durationMs: 5 * MINUTE },
+  { label: "1h", durationMs: HOUR },
+];
+
+/** Everything the control plane knows of one SLO: counts, evidence, forecast and the gate. */
+export class Track implements WindowSums {
+  readonly slo: Slo;
+  /** The SLO's column in deltas. */
+  readonly index: number;
+  gate: GateState;
+  /** Why burn closed the gate, as it was then. */
+  breach: Breach | null = null;
+  override: Override | null = null;
+  readonly presence: Presence;
+  readonly burnWindows: readonly BurnWindow[];
+  readonly watch: PairWatch;
+  readonly forecast: Forecast;
+  readonly ledger: BudgetLedger;
+  private readonly windows: SloWindows;
+  private readonly slices: SliceJudge | null;
+  private readonly calendar: Calendar;
+  private minute: number;
+  private minuteTotal = 0;
+  private minuteBad = 0;
+  private periodEnd: UnixMs = Number.NEGATIVE_INFINITY;
+  /** Of the delta being added, for the slice callback. */
+  private receivedAt: UnixMs = 0;
+  private readonly emitSlice = (second: UnixSecond, total: number, bad: number): void =>
+    this.count(second, total, bad, Math.max(0, bad / COUNT_UNIT));
+
+  constructor(slo: Slo, index: number, calendar: Calendar, now: UnixMs, previous?: Track) {
+    this.slo = slo;
+    this.index = index;
+    this.calendar = calendar;
+    this.burnWindows = windowsOf(slo);
+    const nowSecond = Math.floor(now / SECOND);
+    const period: BurnWindow = { label: slo.period.text, durationMs: slo.period.durationMs };
+    const all =
+      slo.period.kind === "rolling" ? [...this.burnWindows, period] : [...this.burnWindows];
+    const kept = previous !== undefined && sameCounting(previous.slo, slo) ? previous : null;
+    this.windows = kept?.windows.withWindows(all) ?? new SloWindows(all, nowSecond);
+    const shared = { rings: this.windows, windowIndex: all.length - 1 };
+    this.ledger =
+      kept !== null && JSON.stringify(kept.slo.period) === JSON.stringify(slo.period)
+        ? kept.ledger.withRings(slo.period, nowSecond, shared)
+        : new BudgetLedger(slo.period, nowSecond, slo.period.kind === "rolling" ? shared : null);
+    const budgeting = slo.budgeting;
+    this.slices =
+      kept?.slices ?? (budgeting.method === "occurrences" ? null : new SliceJudge(budgeting));
+    this.presence = kept?.presence ?? new Presence();
+    const sameObjective = kept !== null && kept.slo.objective === slo.objective;
+    this.forecast = sameObjective ? kept.forecast : new Forecast(slo.objective);
+    this.watch = new PairWatch(
+      slo.objective,
+      slo.policy.pairs.map((pair) => ({
+        pair,
+        short: this.placeOf(pair.short),
+        long: this.placeOf(pair.long),
+      })),
+      this.slices === null ? slo.policy.minBad : MIN_BAD_SLICES,
+      this.placeOf(SHOWN_WINDOWS[0]!),
+      this.slices === null,
+    );
+    if (sameObjective) this.watch.takeOver(kept.watch);
+    this.gate = previous?.gate ?? initialState(slo.policy, now);
+    if (!sameObjective && this.gate.burnClosed !== null) this.watch.close(null);
+    this.breach = kept?.breach ?? null;
+    this.override = previous?.override ?? null;
+    this.minute = Math.floor(now / MINUTE);
+    this.startPeriod(now);
+  }
+
+  /** Adds one cell of an admitted delta. Counts in COUNT_UNIT units, squares in requests. */
+  add(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): void {
+    this.receivedAt = now;
+    this.presence.heard(now);
+    if (this.slices === null) this.count(second, total, bad, badSquares);
+    else this.slices.add(second, total, bad, this.emitSlice);
+  }
+
+  /**
+   * One tick: moves the windows to `now` and decides. `findings` is scratch space, shared by all tracks.
+   *
+   * @returns true when the gate made a transition
+   */
+  tick(now: UnixMs, hearing: Hearing, findings: Findings): boolean {
+    const nowSecond = Math.floor(now / SECOND);
+    if (now >= this.periodEnd) this.startPeriod(now);
+    this.windows.advance(nowSecond);
+    this.ledger.advance(nowSecond);
+    this.watch.step(this, now);
+    this.stepMinute(now);
+    this.presence.learnRate(this.total(this.placeOfHour), now);
+    if (this.override !== null && now >= this.override.expiresAt) this.override = null;
+
+    const breach = this.slo.sampledUpstream ? null : this.watch.breach(this, now);
+    const budget = this.budget(now);
+    findings.burn = breach === null ? this.forecastCloses(now) : reasonOf(breach);
+    findings.calmSince = this.watch.calmSinceMs();
+    findings.exhausted = isExhausted(budget, this.ledger.historySeconds(nowSecond));
+    findings.replenished = budget.remaining !== null && budget.remaining >= REPLENISHED;
+    findings.silence = this.presence.silence(now, hearing);
+    findings.override = this.override;
+
+    const before = this.gate;
+    const next = decide(before, findings, this.slo.policy, now);
+    if (next === before) return false;
+    this.gate = next;
+    if (before.burnClosed === null && next.burnClosed !== null) {
+      this.breach = breach;
+      this.watch.close(breach);
+      this.forecast.restart(breach?.evidence.since ?? now, true);
+    } else if (before.burnClosed !== null && next.burnClosed === null) {
+      this.breach = null;
+      this.watch.open(now);
+      this.forecast.restart(now, false);
+    }
+    return next.sequence !== before.sequence;
+  }
+
+  /** Requests (or slices) of the window at this place of `burnWindows`. */
+  total(window: number): number {
+    return this.windows.totalOf(window) / COUNT_UNIT;
+  }
+
+  bad(window: number): number {
+    return this.windows.badOf(window) / COUNT_UNIT;
+  }
+
+  latestSecond(): UnixSecond | null {
+    return this.windows.latestSecond();
+  }
+
+  eachMinute(fn: (unixSecond: UnixSecond, total: number, bad: number) => void): void {
+    this.windows.eachMinute((second, total, bad) =>
+      fn(second, total / COUNT_UNIT, bad / COUNT_UNIT),
+    );
+  }
+
+  budget(now: UnixMs): Budget {
+    const nowSecond = Math.floor(now / SECOND);
+    return budgetOf({
+      objective: this.slo.objective,
+      totalSeen: this.ledger.total() / COUNT_UNIT,
+      badSeen: this.ledger.bad() / COUNT_UNIT,
+      planned: this.slo.plannedRequests,
+      historySeconds: this.ledger.historySeconds(nowSecond),
+      periodSeconds: this.slo.period.durationMs / SECOND,
+      observedFullPeriod: this.ledger.observedFullPeriod(nowSecond),
+      observedTotal: this.observedTotal(nowSecond),
+    });
+  }
+
+  /** End of the running calendar period; null when rolling. */
+  periodEndsAt(): UnixMs | null {
+    return this.slo.period.kind === "calendar" ? this.periodEnd : null;
+  }
+
+  private observedTotal(nowSecond: UnixSecond): number | null {
+    const observed = this.ledger.observedTotal(nowSecond);
+    return observed === null ? null : observed / COUNT_UNIT;
+  }
+
+  private get placeOfHour(): number {
+    return this.burnWindows.length - 1;
+  }
+
+  private count(second: UnixSecond, total: number, bad: number, badSquares: number): void {
+    this.windows.add(second, total, bad);
+    this.ledger.add(second, total, bad);
+    this.watch.observe(second, total / COUNT_UNIT, bad / COUNT_UNIT, badSquares, this.receivedAt);
+    this.minuteTotal += total;
+    this.minuteBad += bad;
+  }
+
+  private stepMinute(now: UnixMs): void {
+    const minute = Math.floor(now / MINUTE);
+    if (minute <= this.minute) return;
+    this.minute = minute;
+    this.forecast.minute(
+      this.minuteTotal / COUNT_UNIT,
+      this.minuteBad / COUNT_UNIT,
+      minute * MINUTE,
+    );
+    this.minuteTotal = 0;
+    this.minuteBad = 0;
+  }
+
+  /** Sure enough that the next hour burns above the slowest pair that is above 1, and evidence now. */
+  private forecastCloses(now: UnixMs): "forecast" | null {
+    const policy = this.slo.policy;
+    if (!policy.closeOnForecast || this.slo.sampledUpstream) return null;
+    // The forecast moves once a minute; asking it each second for every SLO would be most of a tick's cost.
+    const place = policy.pairs.findLastIndex((pair) => pair.threshold > 1);
+    if (place < 0 || !this.watch.burning(this, place, now)) return null;
+    const hour = this.forecast.at(HOUR);
+    return hour !== null && hour.lo80 > policy.pairs[place]!.threshold ? "forecast" : null;
+  }
+
+  private startPeriod(now: UnixMs): void {
+    const period = this.slo.period;
+    if (period.kind === "rolling") {
+      this.periodEnd = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const { start, end } = this.calendar.periodAt(period, now);
+    this.ledger.setPeriod(Math.floor(start / SECOND), Math.floor(end / SECOND));
+    this.periodEnd = end;
+  }
+
+  private placeOf(window: BurnWindow): number {
+    return this.burnWindows.findIndex((w) => w.durationMs === window.durationMs);
+  }
+}
+
+/** Windows of the pairs and those always shown, each once; the hour stands last. */
+function windowsOf(slo: Slo): BurnWindow[] {
+  const hour = SHOWN_WINDOWS[1]!;
+  const wanted = [
+    ...SHOWN_WINDOWS.slice(0, 1),
+    ...slo.policy.pairs.flatMap((p) => [p.short, p.long]),
+  ];
+  const byLength = new Map(wanted.map((window) => [window.durationMs, window]));
+  byLength.delete(hour.durationMs);
+  return [...byLength.values(), hour];
+}
+
+/** Whether counts of one still mean the same for the other. */
+function sameCounting(a: Slo, b: Slo): boolean {
+  return (
+    JSON.stringify(a.indicator) === JSON.stringify(b.indicator) &&
+    JSON.stringify(a.budgeting) === JSON.stringify(b.budgeting)
+  );
+}
+
+function reasonOf(breach: Breach): "fast-burn" | "slow-burn" {
+  return breach.pair.threshold >= FAST_BURN ? "fast-burn" : "slow-burn";
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { createRequire } from "node:module";
+import { createProgram } from "./cli/program.ts";
+
+/** From a checkout and from an installation alike: package.json stands beside `src` and `dist`. */
+const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
+
+/** The first signal asks for a graceful end, the second one insists. */
+const untilStopped = new Promise<string>((resolve) => {
+  let asked = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(1);
+      asked = true;
+      resolve(signal);
+    });
+  }
+});
+
+// A reader that went away (`| head`) is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
+process.exitCode = await createProgram({
+  io: { stdout: process.stdout, stderr: process.stderr, env: process.env },
+  version,
+  untilStopped,
+}).run(process.argv);
+// Timers and sockets of a library must not keep a finished command alive.
+process.exit();

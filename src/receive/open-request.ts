@@ -1,0 +1,167 @@
+import type { PartialSuccess, Refusal } from "../model/refusal.ts";
+import type { ReceiverCounters } from "../ports/metrics.ts";
+import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
+import { gunzip } from "./gunzip.ts";
+import type { InFlight } from "./limits.ts";
+import { failed, TOO_SLOW } from "./refusals.ts";
+
+/** What the requests of one receiver share. */
+export class Intake {
+  readonly consumer: OtlpConsumer;
+  readonly limits: InFlight;
+  readonly maxMessageBytes: number;
+  /** Read by the receiver when it stops; new requests are refused from then on. */
+  stopping = false;
+  private readonly open = new Set<OpenRequest>();
+  private readonly counters: ReceiverCounters | null;
+  private readonly readTimeoutMs: number;
+  private idle: (() => void) | null = null;
+  /** Steps of a quarter of the read timeout: cheaper than a timer per request. */
+  private sweeps = 0;
+  private readonly sweeper: NodeJS.Timeout;
+
+  constructor(parts: {
+    consumer: OtlpConsumer;
+    limits: InFlight;
+    counters: ReceiverCounters | null;
+    maxMessageBytes: number;
+    readTimeoutMs: number;
+  }) {
+    this.consumer = parts.consumer;
+    this.limits = parts.limits;
+    this.counters = parts.counters;
+    this.maxMessageBytes = parts.maxMessageBytes;
+    this.readTimeoutMs = parts.readTimeoutMs;
+    this.sweeper = setInterval(() => this.sweep(), this.readTimeoutMs / SWEEPS_PER_TIMEOUT);
+    this.sweeper.unref();
+  }
+
+  add(request: OpenRequest): void {
+    request.openedAtSweep = this.sweeps;
+    this.open.add(request);
+  }
+
+  remove(request: OpenRequest): void {
+    this.open.delete(request);
+    if (this.open.size === 0 && this.idle !== null) this.idle();
+  }
+
+  count(refusal: Refusal): void {
+    if (this.counters === null) return;
+    const refused = this.counters.requestsRefused;
+    refused[refusal.code] = (refused[refusal.code] ?? 0) + 1;
+  }
+
+  /** Resolves when no request is open, at the latest after `deadlineMs`. */
+  drained(deadlineMs: number): Promise<void> {
+    if (this.open.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, deadlineMs);
+      this.idle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  close(): void {
+    clearInterval(this.sweeper);
+  }
+
+  private sweep(): void {
+    this.sweeps += 1;
+    for (const request of this.open) {
+      if (this.sweeps - request.openedAtSweep > SWEEPS_PER_TIMEOUT) request.expire();
+    }
+  }
+}
+
+const SWEEPS_PER_TIMEOUT = 4;
+
+/**
+ * One request from its first byte to its `done`, whatever carries it:
+ * reading -> (unpacking) -> handed over -> over. `intake.limits.begin` has been called for it; all it holds
+ * is ended exactly once. A subclass reads the carrier's framing and writes the answer.
+ */
+export abstract class OpenRequest {
+  /** Of the intake's clock of sweeps. */
+  openedAtSweep = 0;
+  protected readonly intake: Intake;
+  protected readonly signal: Signal;
+  protected readonly encoding: Encoding;
+  protected state: "reading" | "unpacking" | "handed-over" | "over" = "reading";
+  private heldBytes = 0;
+
+  constructor(intake: Intake, signal: Signal, encoding: Encoding) {
+    this.intake = intake;
+    this.signal = signal;
+    this.encoding = encoding;
+    intake.add(this);
+  }
+
+  /** Writes the answer, if the sender is still there. Called at most once; never throws. */
+  protected abstract answer(outcome: Refusal | PartialSuccess | null): void;
+
+  /** False: these bytes must not be kept, the request has been refused. */
+  protected hold(bytes: number): boolean {
+    const refusal = this.intake.limits.grow(bytes);
+    if (refusal === null) this.heldBytes += bytes;
+    else this.refuse(refusal);
+    return refusal === null;
+  }
+
+  /** What the receiver itself refuses; the consumer counts its own refusals. */
+  protected refuse(refusal: Refusal): void {
+    if (this.state === "over") return;
+    this.intake.count(refusal);
+    this.end();
+    this.answer(refusal);
+  }
+
+  protected unpack(compressed: Buffer): void {
+    this.state = "unpacking";
+    const { maxMessageBytes, limits } = this.intake;
+    gunzip(compressed, maxMessageBytes, limits, (bytes, refusal, grown) => {
+      // Refused or abandoned meanwhile: what was held before is ended already.
+      if (this.state === "over") {
+        limits.shrink(grown);
+        return;
+      }
+      this.heldBytes += grown;
+      if (refusal === null) this.handOver(bytes);
+      else this.refuse(refusal);
+    });
+  }
+
+  /** `bytes` may be reused as soon as this returns. */
+  protected handOver(bytes: Uint8Array): void {
+    this.state = "handed-over";
+    try {
+      this.intake.consumer.consume(this.signal, this.encoding, bytes, this.done);
+    } catch (error) {
+      this.refuse(failed(error));
+    }
+  }
+
+  private readonly done = (outcome: Refusal | PartialSuccess | null): void => {
+    if (this.state === "over") return;
+    this.end();
+    this.answer(outcome);
+  };
+
+  /** The sender has gone. What was handed over stays in flight until its `done`. */
+  protected abandoned(): void {
+    if (this.state === "reading" || this.state === "unpacking") this.end();
+  }
+
+  /** Only reading can take too long: it is the sender who does it. */
+  expire(): void {
+    if (this.state === "reading") this.refuse(TOO_SLOW);
+  }
+
+  private end(): void {
+    this.state = "over";
+    this.intake.limits.end(this.heldBytes);
+    this.intake.remove(this);
+  }
+}

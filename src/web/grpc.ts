@@ -1,0 +1,172 @@
+import { readFile } from "node:fs/promises";
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  status,
+} from "@grpc/grpc-js";
+import type { DecisionMessage } from "../model/decision-message.ts";
+import { EngineError } from "../model/errors.ts";
+import type { GateDecision } from "../model/gate.ts";
+import { SECOND } from "../model/time.ts";
+import type { GateReader } from "../ports/gate-reader.ts";
+import { metadataCarries } from "./auth.ts";
+import { decisionProto, loadGateService } from "./gate-service.ts";
+import { unknownSlo } from "./nearest.ts";
+import type { TlsFiles } from "./server.ts";
+
+export interface GateServiceSettings {
+  /** Port 0 lets the system choose. */
+  readonly endpoint: { readonly host: string; readonly port: number };
+  readonly reader: Pick<GateReader, "list" | "get" | "watch">;
+  /** The published form of a decision. */
+  readonly message: (decision: GateDecision) => DecisionMessage;
+  /** Null or absent: reading is free. */
+  readonly readToken?: string | null;
+  readonly tls?: TlsFiles | null;
+}
+
+export interface GateServiceServer {
+  readonly port: number;
+  /** Ends watches with UNAVAILABLE, lets running calls finish (at most 1 s) and stops listening. */
+  close(): Promise<void>;
+}
+
+type GetCall = ServerUnaryCall<{ slo?: string; version?: string }, object>;
+type WatchCall = ServerWritableStream<{ slo?: string[]; includeRefreshes?: boolean }, object>;
+
+/**
+ * `slogate.v1.GateService` on a port of its own; resolves when it listens.
+ *
+ * @throws EngineError ADDRESS_UNAVAILABLE, or CONFIG_INVALID when a TLS file cannot be used
+ */
+export async function startGateService(settings: GateServiceSettings): Promise<GateServiceServer> {
+  const watches = new Set<WatchCall>();
+  const server = new Server({ "grpc.max_receive_message_length": 64 * 1024 });
+  server.addService(loadGateService().service, {
+    Get: (call: GetCall, done: sendUnaryData<object>) => get(settings, call, done),
+    Watch: (call: WatchCall) => watch(settings, watches, call),
+  });
+  const port = await bind(server, settings);
+  return {
+    port,
+    async close() {
+      for (const call of watches) {
+        call.emit("error", { code: status.UNAVAILABLE, details: "the engine is shutting down" });
+      }
+      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      const force = setTimeout(() => server.forceShutdown(), SECOND);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}
+
+function get(
+  { reader, message, readToken }: GateServiceSettings,
+  call: GetCall,
+  done: sendUnaryData<object>,
+): void {
+  if (!metadataCarries(call.metadata.get("authorization"), readToken ?? null)) {
+    done(UNAUTHENTICATED);
+    return;
+  }
+  const { slo = "", version = "" } = call.request;
+  const decision = version === "" ? reader.get(slo) : reader.get(slo, version);
+  if (decision === null) done(notFound(reader, slo));
+  else done(null, { decision: decisionProto(message(decision)) });
+}
+
+function watch(
+  { reader, message, readToken }: GateServiceSettings,
+  watches: Set<WatchCall>,
+  call: WatchCall,
+): void {
+  if (!metadataCarries(call.metadata.get("authorization"), readToken ?? null)) {
+    call.emit("error", UNAUTHENTICATED);
+    return;
+  }
+  const { slo: names = [], includeRefreshes = false } = call.request;
+  const missing = names.find((name) => reader.get(name) === null);
+  if (missing !== undefined) {
+    call.emit("error", notFound(reader, missing));
+    return;
+  }
+  const wanted = names.length === 0 ? null : new Set(names);
+  /** What was sent last per SLO, as "epoch/sequence": tells a transition from a refresh. */
+  const sent = new Map<string, string>();
+  /** Waiting for a slow reader: the newest per SLO, so never more than there are SLOs. */
+  const waiting = new Map<string, GateDecision>();
+  let isFull = false;
+
+  const write = (d: GateDecision): void => {
+    const term = `${d.epoch}/${d.sequence}`;
+    if (!includeRefreshes && sent.get(d.slo) === term) return;
+    sent.set(d.slo, term);
+    isFull = !call.write({ decision: decisionProto(message(d)) });
+  };
+  const offer = (decisions: readonly GateDecision[]): void => {
+    for (const d of decisions) {
+      if (wanted !== null && !wanted.has(d.slo)) continue;
+      if (isFull) waiting.set(d.slo, d);
+      else write(d);
+    }
+  };
+  call.on("drain", () => {
+    isFull = false;
+    for (const [slo, d] of waiting) {
+      if (isFull) return;
+      waiting.delete(slo);
+      write(d);
+    }
+  });
+  const unwatch = reader.watch(offer);
+  const leave = (): void => {
+    watches.delete(call);
+    unwatch();
+  };
+  watches.add(call);
+  for (const event of ["cancelled", "close", "error", "finish"]) call.on(event, leave);
+  offer(reader.list());
+}
+
+const UNAUTHENTICATED = {
+  code: status.UNAUTHENTICATED,
+  details: "reading needs the token of api.auth.read (authorization: Bearer <token>)",
+};
+
+function notFound(reader: Pick<GateReader, "list">, slo: string) {
+  const names = reader.list().map((d) => d.slo);
+  return { code: status.NOT_FOUND, details: unknownSlo(slo, names).message };
+}
+
+async function bind(server: Server, { endpoint, tls }: GateServiceSettings): Promise<number> {
+  const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
+  const credentials = tls ? await tlsCredentials(tls) : ServerCredentials.createInsecure();
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${host}:${endpoint.port}`, credentials, (cause, port) => {
+      if (cause === null) return resolve(port);
+      const why = /EADDRINUSE/.test(cause.message)
+        ? "is used by another process"
+        : `cannot be used: ${cause.message}`;
+      const message = `api.grpc: ${host}:${endpoint.port} ${why}`;
+      reject(new EngineError("ADDRESS_UNAVAILABLE", message, { cause }));
+    });
+  });
+}
+
+async function tlsCredentials(tls: TlsFiles): Promise<ServerCredentials> {
+  try {
+    const [cert, key, ca] = await Promise.all([
+      readFile(tls.certFile),
+      readFile(tls.keyFile),
+      tls.clientCaFile === null ? null : readFile(tls.clientCaFile),
+    ]);
+    return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineError("CONFIG_INVALID", `api.grpc.tls: ${why}`, { cause });
+  }
+}

@@ -1,0 +1,117 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { EngineError } from "../model/errors.ts";
+import { SECOND } from "../model/time.ts";
+import type { Log } from "../ports/log.ts";
+import { ApiError, sendError } from "./answer.ts";
+import { type EventStreamSettings, eventStream } from "./events.ts";
+import { loadPage } from "./page-files.ts";
+import { createRouter, type RouteSources } from "./routes.ts";
+
+export interface HttpApiSettings extends RouteSources {
+  /** Port 0 lets the system choose. */
+  readonly endpoint: { readonly host: string; readonly port: number };
+  /** PEM files; null or absent: plain HTTP. */
+  readonly tls?: TlsFiles | null;
+  readonly events?: Omit<EventStreamSettings, "reader" | "message">;
+}
+
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Clients must show a certificate of this CA; null: they need none. */
+  readonly clientCaFile: string | null;
+}
+
+export interface HttpApi {
+  readonly host: string;
+  readonly port: number;
+  /** For messages and clients: `http://127.0.0.1:8484`. */
+  readonly url: string;
+  /** Ends event streams, lets running answers finish (at most 1 s) and stops listening. */
+  close(): Promise<void>;
+}
+
+/**
+ * REST, server-sent events, /metrics and the web page on one port; resolves when it listens.
+ *
+ * @throws EngineError ADDRESS_UNAVAILABLE, or CONFIG_INVALID when a TLS file cannot be used
+ */
+export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> {
+  const { log, endpoint } = settings;
+  const events = eventStream({ ...settings.events, ...settings });
+  const route = createRouter(settings, events, loadPage());
+  const server = await buildServer(settings, (request, response) => {
+    route(request, response).catch((error: unknown) => answerError(request, response, error, log));
+  });
+  // A slow or idle client must not hold a connection for ever.
+  server.headersTimeout = 10 * SECOND;
+  server.requestTimeout = 30 * SECOND;
+  server.maxConnections = 2_000;
+  await listen(server, endpoint);
+  const { port } = server.address() as AddressInfo;
+  const shownHost = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
+  return {
+    host: endpoint.host,
+    port,
+    url: `${settings.tls ? "https" : "http"}://${shownHost}:${port}`,
+    async close() {
+      events.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const force = setTimeout(() => server.closeAllConnections(), SECOND);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}
+
+async function buildServer(
+  { tls }: HttpApiSettings,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<Server> {
+  if (!tls) return createServer(handle);
+  try {
+    const [cert, key, ca] = await Promise.all([
+      readFile(tls.certFile),
+      readFile(tls.keyFile),
+      tls.clientCaFile === null ? null : readFile(tls.clientCaFile),
+    ]);
+    const clients = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+    return createTlsServer({ cert, key, ...clients }, handle);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineError("CONFIG_INVALID", `api.http.tls: ${why}`, { cause });
+  }
+}
+
+function listen(server: Server, { host, port }: HttpApiSettings["endpoint"]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === "EADDRINUSE" ? "is used by another process" : cause.message;
+      const message = `api.http: ${host}:${port} ${why}`;
+      reject(new EngineError("ADDRESS_UNAVAILABLE", message, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function answerError(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  log: Log,
+): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  if (error instanceof ApiError) {
+    sendError(request, response, error);
+  } else if (!request.destroyed || request.complete) {
+    log.error("an HTTP request failed", { path: request.url?.slice(0, 200), error });
+    sendError(request, response, new ApiError(500, "internal", "the engine failed to answer"));
+  }
+}
