@@ -1,6 +1,8 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { parseFixedDuration } from "../config/duration.ts";
 import { EngineError } from "../model/errors.ts";
 import type { CliIo } from "./io.ts";
+import { replay } from "./replay.ts";
 import { run } from "./run.ts";
 import { validate } from "./validate.ts";
 
@@ -47,6 +49,38 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
       exitCode = await validate(paths, io.stdout);
     });
 
+  program
+    .command("replay")
+    .description("what the gate would have done on past counts (CSV: t,total,bad)")
+    .argument("<counts>", "CSV file, also .gz, or - for standard input")
+    .requiredOption("--slo <file>", "the SLO")
+    .option("--name <slo>", "which SLO of the file")
+    .option("--json", "JSON Lines also on a terminal", io.stdout.isTTY !== true)
+    .option("--period-requests <n>", "requests expected in a period", positive)
+    .option("--budget-spent <share>", "share of the budget spent before the first row", share)
+    .option("--forecast-every <duration>", "also print forecasts, for example every 30m", duration)
+    .action(async (counts: string, o: ReplayFlags) => {
+      if (o.budgetSpent !== undefined && o.periodRequests === undefined) {
+        throw new EngineError(
+          "CONFIG_INVALID",
+          "--budget-spent needs --period-requests: share of what?",
+        );
+      }
+      exitCode = await replay(
+        {
+          counts,
+          slo: o.slo,
+          name: o.name ?? null,
+          json: o.json,
+          periodRequests: o.periodRequests ?? null,
+          budgetSpent: o.budgetSpent ?? null,
+          forecastEveryMs: o.forecastEvery ?? null,
+        },
+        io,
+        process.stdin,
+      );
+    });
+
   return {
     async run(argv) {
       try {
@@ -55,9 +89,39 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
         if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
         if (!(error instanceof EngineError)) throw error;
         io.stderr.write(`slogate: ${error.message}\n`);
-        return 1;
+        return error.code === "CONFIG_INVALID" ? USAGE : 1;
       }
       return exitCode;
     },
   };
+}
+
+interface ReplayFlags {
+  readonly slo: string;
+  readonly name?: string;
+  readonly json: boolean;
+  readonly periodRequests?: number;
+  readonly budgetSpent?: number;
+  readonly forecastEvery?: number;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Must be above 0.");
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value <= 10)) {
+    throw new InvalidArgumentError("Must be a ratio such as 0.2; 20 % is 0.2.");
+  }
+  return value;
+}
+
+function duration(text: string): number {
+  const parsed = parseFixedDuration(text);
+  if (!("ms" in parsed))
+    throw new InvalidArgumentError("Must be a duration such as 30s, 10m or 2h.");
+  return parsed.ms;
 }

@@ -118,6 +118,7 @@ async function build(
       deadlineMs: 10 * SECOND,
       queueLimit: 10_000,
       batchLimit: 500,
+      monotonicMs: () => performance.now(),
       retryDelayMs: (attempt) => backoffMs(attempt - 1, Math.random()),
     },
   });

@@ -26,7 +26,9 @@ export const OTHER = 4; // array, map or bytes: present, never equal to a scalar
 /** UTF-8 bytes of the keys that some rule asks for; a key's slot is its place in the list. */
 export class KeyTable {
   readonly size: number;
-  private readonly keys: readonly Uint8Array[];
+  /** The keys one after the other; a key's bytes are [from[slot], from[slot + 1]). */
+  private readonly keys: DataView;
+  private readonly from: Int32Array;
   /** First and next slot of each bucket, -1 at the end. */
   private readonly heads: Int32Array;
   private readonly next: Int32Array;
@@ -34,35 +36,54 @@ export class KeyTable {
 
   constructor(keys: readonly string[]) {
     const encoder = new TextEncoder();
-    this.keys = keys.map((key) => encoder.encode(key));
+    const encoded = keys.map((key) => encoder.encode(key));
+    const all = new Uint8Array(encoded.reduce((length, key) => length + key.length, 0));
+    const buckets = 2 ** Math.max(8, Math.ceil(Math.log2(keys.length * 4)));
     this.size = keys.length;
-    const buckets = 2 ** Math.max(6, Math.ceil(Math.log2(keys.length * 4)));
-    this.mask = buckets - 1;
+    this.keys = new DataView(all.buffer);
+    this.from = new Int32Array(keys.length + 1);
     this.heads = new Int32Array(buckets).fill(-1);
     this.next = new Int32Array(keys.length).fill(-1);
-    this.keys.forEach((key, slot) => {
-      const bucket = bucketOf(key, 0, key.length) & this.mask;
+    this.mask = buckets - 1;
+    encoded.forEach((key, slot) => {
+      const start = this.from[slot]!;
+      const end = start + key.length;
+      all.set(key, start);
+      this.from[slot + 1] = end;
+      const bucket = hashOf(this.keys, start, end) & this.mask;
       this.next[slot] = this.heads[bucket]!;
       this.heads[bucket] = slot;
     });
   }
 
-  /** Slot of the key in `bytes[start..end)`, or -1. */
-  find(bytes: Uint8Array, start: number, end: number): number {
-    let slot = this.heads[bucketOf(bytes, start, end) & this.mask]!;
+  /** Slot of the key in `[start, end)` of `view`, or -1. */
+  find(view: DataView, start: number, end: number): number {
+    let slot = this.heads[hashOf(view, start, end) & this.mask]!;
     while (slot >= 0) {
-      if (equalBytes(bytes, start, end, this.keys[slot]!)) return slot;
+      if (this.isAt(view, start, end, slot)) return slot;
       slot = this.next[slot]!;
     }
     return -1;
   }
+
+  private isAt(view: DataView, start: number, end: number, slot: number): boolean {
+    const keys = this.keys;
+    let at = this.from[slot]!;
+    if (this.from[slot + 1]! - at !== end - start) return false;
+    let pos = start;
+    for (; pos + 4 <= end; pos += 4, at += 4) {
+      if (view.getInt32(pos, true) !== keys.getInt32(at, true)) return false;
+    }
+    for (; pos < end; pos++, at++) if (view.getUint8(pos) !== keys.getUint8(at)) return false;
+    return true;
+  }
 }
 
-/** Length and the last bytes tell attribute keys apart better than their first, which are shared prefixes. */
-function bucketOf(bytes: Uint8Array, start: number, end: number): number {
+/** Length and last four bytes: they tell attribute keys apart better than their first, which are shared prefixes. */
+function hashOf(view: DataView, start: number, end: number): number {
   const length = end - start;
-  if (length < 3) return length;
-  return length * 7 + bytes[end - 1]! * 31 + bytes[end - 3]! * 5 + bytes[end - 2]! * 257;
+  if (length < 4) return length;
+  return (Math.imul(view.getInt32(end - 4, true), 0x9e3779b1) >>> 16) + length;
 }
 
 export function equalBytes(
@@ -106,13 +127,13 @@ export class AttributeSlots {
    * Reads the KeyValue in `bytes[start..end)` when it has the plain shape that encoders write: a key, then a
    * string or a small whole number. False when it has not; nothing has been read then, and `read` must.
    */
-  readPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  readPlain(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
     if (end - start < 2 || bytes[start] !== KEY_VALUE_KEY) return false;
     const keyStart = start + 2;
     const keyLength = bytes[start + 1]!;
     const keyEnd = keyStart + keyLength;
     if (keyLength >= 0x80 || keyEnd > end) return false;
-    const slot = this.keys.find(bytes, keyStart, keyEnd);
+    const slot = this.keys.find(view, keyStart, keyEnd);
     if (slot < 0) return true;
     const at = keyEnd + 2;
     if (end - at < 2 || bytes[keyEnd] !== KEY_VALUE_VALUE) return false;
@@ -143,7 +164,6 @@ export class AttributeSlots {
 
   /** Reads the KeyValue that ends at `end`; a key no rule asks for is stepped over. */
   read(reader: WireReader, end: number): void {
-    const bytes = reader.bytes;
     let slot = -1;
     let valueStart = -1;
     let valueEnd = -1;
@@ -151,7 +171,7 @@ export class AttributeSlots {
       const tag = reader.tag(end);
       if (tag === KEY_VALUE_KEY) {
         const stop = reader.lengthEnd(end);
-        slot = this.keys.find(bytes, reader.pos, stop);
+        slot = this.keys.find(reader.view, reader.pos, stop);
         reader.pos = stop;
         // The value comes after the key in every encoder seen: nothing more to learn about this one.
         if (slot < 0 && valueStart < 0) {

@@ -24,6 +24,12 @@ export const SPAN_START = 0x39; // 7: fixed64, ns
 export const SPAN_END = 0x41; // 8: fixed64, ns
 export const SPAN_ATTRIBUTES = 0x4a; // 9: repeated KeyValue
 export const SPAN_STATUS = 0x7a; // 15: Status
+// Read by nobody, but in every span, so stepped over quickly
+export const SPAN_PARENT_ID = 0x22; // 4: bytes
+export const SPAN_DROPPED_ATTRIBUTES = 0x50; // 10: uint32
+export const SPAN_DROPPED_EVENTS = 0x60; // 12: uint32
+export const SPAN_DROPPED_LINKS = 0x70; // 14: uint32
+export const SPAN_FLAGS = 0x0185; // 16: fixed32; its tag has two bytes, 0x85 0x01
 export const SPAN_LAST_READ_FIELD = 15;
 export const STATUS_CODE = 0x18; // 3: enum
 

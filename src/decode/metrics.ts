@@ -110,7 +110,7 @@ export class MetricsDecoder implements ItemWalker {
       else reader.skip(tag, end);
     }
     if (reader.fault !== NO_FAULT || type === 0) return;
-    record.metric = this.names.find(reader.bytes, record.nameStart, record.nameEnd);
+    record.metric = this.names.find(reader.view, record.nameStart, record.nameEnd);
     record.type = DATA_TYPE[type]!;
     if (record.metric >= 0) {
       this.metricHash.set(this.scopeHash);

@@ -1,10 +1,15 @@
 import type { KeyTable } from "./attributes.ts";
 import {
   SPAN_ATTRIBUTES,
+  SPAN_DROPPED_ATTRIBUTES,
+  SPAN_DROPPED_EVENTS,
+  SPAN_DROPPED_LINKS,
   SPAN_END,
+  SPAN_FLAGS,
   SPAN_KIND,
   SPAN_LAST_READ_FIELD,
   SPAN_NAME,
+  SPAN_PARENT_ID,
   SPAN_SPAN_ID,
   SPAN_START,
   SPAN_STATUS,
@@ -25,11 +30,8 @@ export interface SpanVisitor {
 /** Field numbers of Span that are known but of no interest, as bits: parent id, counts, events, links. */
 const UNREAD_FIELDS = (1 << 4) | (1 << 10) | (1 << 11) | (1 << 12) | (1 << 13) | (1 << 14);
 
-function uint32(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
-  );
-}
+/** A place that no message reaches. */
+const BEYOND = 2 ** 53;
 
 /** Walks ExportTraceServiceRequest bytes; builds no object, string or BigInt per span. */
 export class TraceDecoder implements ItemWalker {
@@ -69,39 +71,45 @@ export class TraceDecoder implements ItemWalker {
   item(reader: WireReader, end: number): void {
     const record = this.record;
     const bytes = reader.bytes;
+    const view = reader.view;
     const attributes = record.attributes;
     record.clear();
     let pos = reader.pos;
-    // Two bytes and the longest fixed-size field behind them can be read without looking for the end each time.
-    const last = end - 18;
     while (pos < end) {
-      if (pos <= last) {
+      if (pos + 2 <= end) {
         const length = bytes[pos + 1]!;
         switch (bytes[pos]!) {
           case SPAN_ATTRIBUTES: {
             let start = pos + 2;
             let stop = start + length;
             if (length >= 0x80) {
-              const more = bytes[start++]!;
-              stop = more < 0x80 ? start + (length & 0x7f) + more * 128 : Number.POSITIVE_INFINITY;
+              const more = start < end ? bytes[start]! : 0x80;
+              start++;
+              stop = more < 0x80 ? start + (length & 0x7f) + more * 128 : BEYOND;
             }
-            if (stop <= end && attributes.readPlain(bytes, start, stop)) {
+            if (stop <= end && attributes.readPlain(bytes, view, start, stop)) {
               pos = stop;
               continue;
             }
             break;
           }
           case SPAN_TRACE_ID:
-            if (length === 16) {
+            if (length === 16 && pos + 18 <= end) {
               record.traceId = pos + 2;
               pos += 18;
               continue;
             }
             break;
           case SPAN_SPAN_ID:
-            if (length === 8) {
+            if (length === 8 && pos + 10 <= end) {
               record.spanId = pos + 2;
               pos += 10;
+              continue;
+            }
+            break;
+          case SPAN_PARENT_ID:
+            if (length < 0x80 && pos + 2 + length <= end) {
+              pos += 2 + length;
               continue;
             }
             break;
@@ -121,15 +129,47 @@ export class TraceDecoder implements ItemWalker {
             }
             break;
           case SPAN_START:
-            record.startLo = uint32(bytes, pos + 1);
-            record.startHi = uint32(bytes, pos + 5);
-            pos += 9;
-            continue;
+            if (pos + 9 <= end) {
+              record.startLo = view.getUint32(pos + 1, true);
+              record.startHi = view.getUint32(pos + 5, true);
+              pos += 9;
+              continue;
+            }
+            break;
           case SPAN_END:
-            record.endLo = uint32(bytes, pos + 1);
-            record.endHi = uint32(bytes, pos + 5);
-            pos += 9;
-            continue;
+            if (pos + 9 <= end) {
+              record.endLo = view.getUint32(pos + 1, true);
+              record.endHi = view.getUint32(pos + 5, true);
+              pos += 9;
+              continue;
+            }
+            break;
+          case SPAN_DROPPED_ATTRIBUTES:
+          case SPAN_DROPPED_EVENTS:
+          case SPAN_DROPPED_LINKS:
+            if (length < 0x80) {
+              pos += 2;
+              continue;
+            }
+            break;
+          case SPAN_STATUS:
+            if (length === 0) {
+              pos += 2;
+              continue;
+            }
+            if (length === 2 && pos + 4 <= end && bytes[pos + 2] === STATUS_CODE) {
+              if (bytes[pos + 3]! >= 0x80) break;
+              record.status = bytes[pos + 3]!;
+              pos += 4;
+              continue;
+            }
+            break;
+          case SPAN_FLAGS & 0xff:
+            if (length === SPAN_FLAGS >>> 8 && pos + 6 <= end) {
+              pos += 6;
+              continue;
+            }
+            break;
         }
       }
       reader.pos = pos;

@@ -42,6 +42,8 @@ const MAX_GROUP_DEPTH = 32;
  */
 export class WireReader {
   bytes: Uint8Array = new Uint8Array(0);
+  /** Of the same bytes: reads words at once. */
+  view: DataView = new DataView(new ArrayBuffer(0));
   pos = 0;
   fault: Fault = NO_FAULT;
   /** Low and high half of the last 64-bit value read, uint32. */
@@ -51,6 +53,7 @@ export class WireReader {
   /** Starts over at the beginning of `bytes`, which must not change while they are read. */
   reset(bytes: Uint8Array): void {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.pos = 0;
     this.fault = NO_FAULT;
   }
@@ -154,11 +157,15 @@ export class WireReader {
 
   /** Reads a length and answers where that many bytes end; never beyond `end`. */
   lengthEnd(end: number): number {
+    const bytes = this.bytes;
     const pos = this.pos;
-    let length: number;
-    if (pos < end && this.bytes[pos]! < 0x80) {
-      length = this.bytes[pos]!;
+    let length = 0;
+    if (pos < end && bytes[pos]! < 0x80) {
+      length = bytes[pos]!;
       this.pos = pos + 1;
+    } else if (pos + 1 < end && bytes[pos + 1]! < 0x80) {
+      length = (bytes[pos]! & 0x7f) | (bytes[pos + 1]! << 7);
+      this.pos = pos + 2;
     } else {
       // A length with more than 32 bits must not wrap around to a short one.
       this.varint64(end);
@@ -184,9 +191,8 @@ export class WireReader {
       this.fail(TRUNCATED);
       return;
     }
-    const b = this.bytes;
-    this.lo = (b[pos]! | (b[pos + 1]! << 8) | (b[pos + 2]! << 16) | (b[pos + 3]! << 24)) >>> 0;
-    this.hi = (b[pos + 4]! | (b[pos + 5]! << 8) | (b[pos + 6]! << 16) | (b[pos + 7]! << 24)) >>> 0;
+    this.lo = this.view.getUint32(pos, true);
+    this.hi = this.view.getUint32(pos + 4, true);
     this.pos = pos + 8;
   }
 

@@ -106,7 +106,7 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     this.hearing.tick(
       now,
       this.counters.requestsAccepted,
-      (refused["overloaded"] ?? 0) + (refused["state-unavailable"] ?? 0),
+      (refused.overloaded ?? 0) + (refused["state-unavailable"] ?? 0),
     );
     const second = Math.floor(now / SECOND);
     let published: Publication[] | null = null;

@@ -16,6 +16,9 @@ export class SlidingRegression extends LeastSquares {
   /** Largest since the last summing anew. */
   private peakW = 0;
   private peakYY = 0;
+  /** How many points in a row had the newest y. */
+  private lastY = Number.NaN;
+  private run = 0;
 
   /** @param capacity steps that count, at least 3 */
   constructor(capacity: number) {
@@ -30,6 +33,8 @@ export class SlidingRegression extends LeastSquares {
     this.step();
     if (!isPoint(y, weight)) return;
     if (this.points === 0) this.anchor = y;
+    this.run = y === this.lastY ? this.run + 1 : 1;
+    this.lastY = y;
     this.ys[this.newest] = y;
     this.weights[this.newest] = weight;
     this.accumulate(weight, 0, y - this.anchor);
@@ -73,7 +78,8 @@ export class SlidingRegression extends LeastSquares {
       this.accumulate(-weight, -this.capacity, this.ys[this.newest]! - this.anchor);
       // Taking a giant away leaves its rounding, which may be all there is beside the dwarfs that stay.
       const giantLeft = this.sumW < 1e-6 * this.peakW || this.sumYY < 1e-9 * this.peakYY;
-      if (giantLeft || this.sinceSummed >= this.capacity) this.sumAnew();
+      const constant = this.run >= this.points && this.anchor !== this.lastY;
+      if (giantLeft || constant || this.sinceSummed >= this.capacity) this.sumAnew();
     }
   }
 

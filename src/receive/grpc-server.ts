@@ -7,7 +7,7 @@ import type {
 } from "node:http2";
 import { createServer as createNetServer, Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { addressUnavailable, hostPort, readTls, type TlsMaterial, tlsUnusable } from "./listen.ts";
+import { addressUnavailable, hostPort, readTls, type TlsMaterial } from "./listen.ts";
 import type { GrpcReceiverSettings } from "./settings.ts";
 
 /** Returns true when it has taken the stream; it must then answer it. */
@@ -77,14 +77,10 @@ export class GrpcServer {
 
   private bind(address: string, material: TlsMaterial | null): Promise<number> {
     return new Promise((resolve, reject) => {
-      try {
-        this.grpc.bindAsync(address, credentials(material), (error, port) => {
-          if (error === null) resolve(port);
-          else reject(addressUnavailable(this.key, this.settings.endpoint, error));
-        });
-      } catch (cause) {
-        reject(tlsUnusable(this.key, cause));
-      }
+      this.grpc.bindAsync(address, credentials(material), (error, port) => {
+        if (error === null) resolve(port);
+        else reject(addressUnavailable(this.key, this.settings.endpoint, error));
+      });
     });
   }
 

@@ -13,7 +13,7 @@ import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import { answerRefusal, answerStatus, HttpExport } from "./http-export.ts";
 import type { InFlight } from "./limits.ts";
-import { addressUnavailable, readTls, tlsUnusable } from "./listen.ts";
+import { addressUnavailable, readTls } from "./listen.ts";
 import { Intake } from "./open-request.ts";
 import {
   SHUTTING_DOWN,
@@ -89,11 +89,7 @@ export class HttpReceiver {
     if (tls === null) return createServer(options);
     const { cert, key, clientCa } = await readTls(tls, KEY);
     const client = clientCa === null ? {} : { ca: clientCa, requestCert: true };
-    try {
-      return createTlsServer({ ...options, ...client, cert, key });
-    } catch (cause) {
-      throw tlsUnusable(KEY, cause);
-    }
+    return createTlsServer({ ...options, ...client, cert, key });
   }
 
   /** Refuses by what the head of the request says, else reads the body. */

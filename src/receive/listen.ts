@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
 import { EngineError } from "../model/errors.ts";
 import type { ReceiverTls } from "./settings.ts";
 
@@ -10,7 +11,7 @@ export interface TlsMaterial {
 
 /**
  * Reads the PEM files. `key` is the receiver's place in the configuration, for messages.
- * Throws EngineError CONFIG_INVALID for a file that cannot be read.
+ * Throws EngineError CONFIG_INVALID for a file that cannot be read or used.
  */
 export async function readTls(tls: ReceiverTls, key: string): Promise<TlsMaterial> {
   const read = async (name: string, path: string): Promise<Buffer> => {
@@ -21,17 +22,19 @@ export async function readTls(tls: ReceiverTls, key: string): Promise<TlsMateria
       throw new EngineError("CONFIG_INVALID", message, { cause });
     }
   };
-  return {
+  const material = {
     cert: await read("cert_file", tls.certFile),
     key: await read("key_file", tls.keyFile),
     clientCa: tls.clientCaFile === null ? null : await read("client_ca_file", tls.clientCaFile),
   };
-}
-
-/** For PEM files that were read but are no certificate or do not belong together. */
-export function tlsUnusable(key: string, cause: unknown): EngineError {
-  const message = `${key}.tls: certificate and key cannot be used (${reason(cause)})`;
-  return new EngineError("CONFIG_INVALID", message, { cause });
+  try {
+    const { cert, key: privateKey, clientCa } = material;
+    createSecureContext({ cert, key: privateKey, ...(clientCa === null ? {} : { ca: clientCa }) });
+  } catch (cause) {
+    const message = `${key}.tls: certificate and key cannot be used (${reason(cause)})`;
+    throw new EngineError("CONFIG_INVALID", message, { cause });
+  }
+  return material;
 }
 
 /** The error for an address that cannot be listened on: which key, why, and what to do. */

@@ -21,7 +21,7 @@ export interface TelemetrygenRun {
  * @throws Error when it does not end with 0
  */
 export async function telemetrygen(binary: string, run: TelemetrygenRun): Promise<void> {
-  const { code, stderr } = await runProcess(binary, [
+  const args = [
     run.signal,
     "--otlp-insecure",
     ...["--otlp-endpoint", run.endpoint],
@@ -31,6 +31,9 @@ export async function telemetrygen(binary: string, run: TelemetrygenRun): Promis
     // No limit: its default of one a second is made for demonstrations.
     ...["--rate", "0"],
     ...(run.flags ?? []),
-  ]);
+  ];
+  // At full speed its SDK drops what exceeds a queue of 2,048 spans, and says nothing.
+  const env = { OTEL_BSP_MAX_QUEUE_SIZE: "1000000" };
+  const { code, stderr } = await runProcess(binary, args, { env });
   if (code !== 0) throw new Error(`telemetrygen ended with ${code}:\n${stderr}`);
 }

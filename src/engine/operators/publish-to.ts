@@ -13,6 +13,8 @@ export interface PublishSettings {
   readonly batchLimit: number;
   /** Wait before try `attempt` (1, 2, ...) of the same batch. */
   readonly retryDelayMs: (attempt: number) => number;
+  /** A clock that only goes forward, ms; for how long calls take. */
+  readonly monotonicMs: () => number;
 }
 
 /** What became of one offer to a sink. */
@@ -87,7 +89,7 @@ export function publishTo(
         const decisions = batch;
         abort = new AbortController();
         const deadline = timer(settings.deadlineMs).subscribe(() => abort?.abort());
-        const began = performance.now();
+        const began = settings.monotonicMs();
         let error: EngineError | null = null;
         try {
           await sink.publish(decisions, abort.signal);
@@ -95,7 +97,7 @@ export function publishTo(
           error = asEngineError(thrown, sink.name);
         }
         deadline.unsubscribe();
-        const seconds = (performance.now() - began) / 1000;
+        const seconds = (settings.monotonicMs() - began) / 1000;
         if (subscriber.closed) return;
         if (error === null) {
           report("sent", decisions.length, seconds, null);

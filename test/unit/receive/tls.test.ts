@@ -24,7 +24,10 @@ async function exportOverGrpc(port: number, withCertificate: boolean): Promise<n
     ? [pem("client.key.pem"), pem("client.pem")]
     : [];
   const secure = credentials.createSsl(pem("ca.pem"), ...own);
-  const client = new Client(`127.0.0.1:${port}`, secure, { "grpc.enable_retries": 0 });
+  const client = new Client(`127.0.0.1:${port}`, secure, {
+    "grpc.enable_retries": 0,
+    "grpc.ssl_target_name_override": "localhost",
+  });
   whenDone(() => client.close());
   return (await exportBytes(client, TRACES, Buffer.alloc(3))).code;
 }

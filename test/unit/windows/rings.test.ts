@@ -153,6 +153,21 @@ describe("SloWindows", () => {
     expect(minutes[359]).toEqual([at, 256, 0]);
   });
 
+  it("keeps its counts, and adds and forgets them, under other windows", () => {
+    const before = new SloWindows(WINDOWS.slice(0, 3), START);
+    before.advance(START + 4000);
+    before.add(START + 4000, 512, 256);
+    before.add(START + 1000, 256, 0);
+    const windows = before.withWindows(WINDOWS.slice(5));
+    // 1 h; 6 h
+    expect([windows.totalOf(0), windows.totalOf(1)]).toEqual([768, 768]);
+    expect(windows.latestSecond()).toBe(START + 4000);
+    windows.advance(START + 5000);
+    windows.add(START + 5000, 1024, 0);
+    expect([windows.totalOf(0), windows.totalOf(1)]).toEqual([1536, 1792]);
+    expect(windows.badOf(0)).toBe(256);
+  });
+
   it("refuses a window that no tier holds, and an index that is none", () => {
     const of = (durationMs: number) => [{ label: "x", durationMs }];
     expect(() => new SloWindows(of(31 * 86_400_000 + 1), START)).toThrow(RangeError);

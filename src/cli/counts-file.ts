@@ -1,0 +1,101 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { EngineError } from "../model/errors.ts";
+
+/** One row of past counts: an interval of one SLO, or a late part of it. */
+export interface CountsRow {
+  /** Start of the interval, seconds (epoch or relative). */
+  readonly t: number;
+  readonly total: number;
+  readonly bad: number;
+  /** Seconds between the interval's end and the row's arrival. */
+  readonly lag: number;
+  /** The same id twice counts once; null: not told. */
+  readonly id: string | null;
+}
+
+const KNOWN = ["t", "total", "good", "bad", "version", "lag", "id"];
+
+/**
+ * Rows of a CSV file by its header; gunzipped when the name ends in .gz, standard input for "-".
+ *
+ * @throws EngineError CONFIG_INVALID with the line and what was found there
+ */
+export async function* readCounts(path: string, stdin: Readable): AsyncGenerator<CountsRow> {
+  const file = path === "-" ? stdin : createReadStream(path);
+  const source = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
+  // pipe() does not hand on errors of the file, and readline would wait for ever.
+  if (source !== file) file.on("error", (error: Error) => source.destroy(error));
+  let header: Header | null = null;
+  let line = 0;
+  try {
+    for await (const text of createInterface({ input: source, crlfDelay: Infinity })) {
+      line++;
+      if (text.trim() === "" || text.startsWith("#")) continue;
+      if (header === null) header = readHeader(text, path, line);
+      else yield readRow(text, header, path, line);
+    }
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new EngineError("CONFIG_INVALID", `${path}: cannot be read: ${message}`, {
+      cause: error,
+    });
+  }
+  if (header === null) throw invalid(path, line, 'is empty; wanted a header such as "t,total,bad"');
+}
+
+type Header = Readonly<Record<string, number>>;
+
+function readHeader(text: string, path: string, line: number): Header {
+  const names = text.split(",").map((name) => name.trim());
+  const header: Record<string, number> = {};
+  names.forEach((name, column) => {
+    header[name] = column;
+  });
+  const missing = ["t", "total"].filter((name) => header[name] === undefined);
+  if (header.good === undefined && header.bad === undefined) missing.push("bad (or good)");
+  if (missing.length > 0) {
+    throw invalid(
+      path,
+      line,
+      `the header lacks ${missing.join(", ")}; found ${names.join(", ")}; known: ${KNOWN.join(", ")}`,
+    );
+  }
+  return header;
+}
+
+function readRow(text: string, header: Header, path: string, line: number): CountsRow {
+  const cells = text.split(",");
+  const number = (name: string): number => {
+    const cell = (cells[header[name]!] ?? "").trim();
+    const value = Number(cell);
+    if (cell === "" || !Number.isFinite(value)) {
+      throw invalid(path, line, `${name}: must be a number, found ${JSON.stringify(cell)}`);
+    }
+    return value;
+  };
+  const total = number("total");
+  const bad = header.bad === undefined ? total - number("good") : number("bad");
+  if (total < 0 || bad < 0 || bad > total) {
+    throw invalid(
+      path,
+      line,
+      `bad must be between 0 and total, found total ${total} and bad ${bad}`,
+    );
+  }
+  const id = header.id === undefined ? "" : (cells[header.id] ?? "").trim();
+  return {
+    t: number("t"),
+    total,
+    bad,
+    lag: header.lag === undefined ? 0 : number("lag"),
+    id: id === "" ? null : id,
+  };
+}
+
+function invalid(path: string, line: number, message: string): EngineError {
+  return new EngineError("CONFIG_INVALID", `${path}:${line}: ${message}`);
+}
