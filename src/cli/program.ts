@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { parseFixedDuration } from "../config/duration.ts";
 import { EngineError } from "../model/errors.ts";
+import { demo } from "./demo/demo.ts";
 import type { CliIo } from "./io.ts";
 import { replay } from "./replay.ts";
 import { run } from "./run.ts";
@@ -39,6 +40,14 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
     .action(async (options: { config?: string; slos?: string[] }) => {
       const { config = null, slos = null } = options;
       exitCode = await run({ config, slos, version }, io, untilStopped);
+    });
+
+  program
+    .command("demo")
+    .description("the engine and a small shop: a bad rollout, the gate closes and opens again")
+    .option("--keep", "leave it running at the end", false)
+    .action(async ({ keep }: { keep: boolean }) => {
+      exitCode = await demo({ keep, version }, io, untilStopped);
     });
 
   program

@@ -33,7 +33,7 @@ import { everySecond } from "./ticks.ts";
 export interface StartOptions {
   readonly settings: Settings;
   readonly slos: LoadedSlos;
-  /** Files and folders to watch for changes. */
+  /** Files and folders to watch for changes; none: the SLOs stay as they are. */
   readonly sloPaths: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
@@ -168,25 +168,28 @@ async function build(
   const running = lastValueFrom(engine.running$.pipe(tap((r) => observe(r, metrics, log))), {
     defaultValue: null,
   });
-  const unwatch = watchSlos(
-    options.sloPaths,
-    (loaded) => {
-      for (const warning of loaded.warnings) log.warn(formatProblem(warning));
-      if (loaded.problems.length > 0) {
-        for (const problem of loaded.problems) log.error(formatProblem(problem));
-        log.error("SLO files changed, but not to something sound: the running SLOs stay", {
-          problems: loaded.problems.length,
-        });
-        return;
-      }
-      const next = effective(loaded.slos, settings);
-      gates.use(next);
-      ingest.useRules(compileRules(next, (slo) => gates.indexOf(slo)));
-      engine.nudge(clock.now());
-      log.info("SLO files re-read", { slos: next.length });
-    },
-    { since: options.slos.digest },
-  );
+  const reload = (loaded: LoadedSlos): void => {
+    for (const warning of loaded.warnings) log.warn(formatProblem(warning));
+    for (const problem of loaded.problems) log.error(formatProblem(problem));
+    // No SLO at all is more likely a volume that went away than a wish.
+    if (loaded.problems.length > 0 || loaded.slos.length === 0) {
+      log.error("SLO files changed, but not to something sound: the running SLOs stay", {
+        problems: loaded.problems.length,
+        slos: loaded.slos.length,
+      });
+      return;
+    }
+    const next = effective(loaded.slos, settings);
+    gates.use(next);
+    ingest.useRules(compileRules(next, (slo) => gates.indexOf(slo)));
+    engine.nudge(clock.now());
+    log.info("SLO files re-read", { slos: next.length });
+  };
+  const { sloPaths } = options;
+  const unwatch =
+    sloPaths.length === 0
+      ? () => undefined
+      : watchSlos(sloPaths, reload, { since: options.slos.digest });
 
   let stopped: Promise<void> | null = null;
   const shutDown = async (): Promise<void> => {

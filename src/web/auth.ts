@@ -2,11 +2,19 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { ApiError } from "./answer.ts";
 
-/** @throws ApiError 401 unless the request carries `token`; null asks for none. */
-export function requireReader(request: IncomingMessage, token: string | null): void {
-  if (token !== null && !carries(request, token)) {
-    throw unauthorized(request, "reading needs the token of api.auth.read");
-  }
+/**
+ * Who may write may also read.
+ *
+ * @throws ApiError 401 unless the request carries one of the tokens; no `readToken` asks for none
+ */
+export function requireReader(
+  request: IncomingMessage,
+  readToken: string | null,
+  writeToken: string | null,
+): void {
+  if (readToken === null || carries(request, readToken)) return;
+  if (writeToken !== null && carries(request, writeToken)) return;
+  throw unauthorized(request, "reading needs the token of api.auth.read");
 }
 
 /** @throws ApiError 403 when no token is configured, 401 unless the request carries it */

@@ -82,7 +82,7 @@ function createRoutes(sources: RouteSources, events: EventStream): readonly Rout
   const reading =
     (handle: (call: Call) => void | Promise<void>) =>
     (call: Call): void | Promise<void> => {
-      requireReader(call.request, sources.readToken);
+      requireReader(call.request, sources.readToken, sources.writeToken);
       return handle(call);
     };
   const json = (answer: (call: Call) => unknown) =>

@@ -120,6 +120,11 @@ export class EngineProcess {
     return this.#process.ending();
   }
 
+  /** Resolves when it has ended by itself or by a signal. */
+  get ended(): Promise<Ending> {
+    return this.#process.ended;
+  }
+
   /** Adds or replaces one SLO file. */
   writeSlo(slo: SloDescription): void {
     writeFileSync(join(this.directory, "slos", `${slo.name}.yaml`), sloFile(slo));

@@ -177,6 +177,8 @@ describe("the HTTP API", () => {
     }
     const withToken = { headers: { authorization: "Bearer reader" } };
     expect((await call("/v1/gates", withToken)).status).toBe(200);
+    const asWriter = { headers: { authorization: `Bearer ${TOKEN}` } };
+    expect((await call("/v1/gates", asWriter)).status).toBe(200);
     for (const path of ["/", "/healthz", "/readyz"]) expect((await call(path)).status).toBe(200);
   });
 

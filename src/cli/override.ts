@@ -1,0 +1,102 @@
+import { userInfo } from "node:os";
+import { parseFixedDuration } from "../config/duration.ts";
+import { EngineError } from "../model/errors.ts";
+import { readDecision } from "../publish/parse.ts";
+import { type ApiCall, apiToken, callApi, errorMessage, serverUrl } from "./api-client.ts";
+import type { CliIo } from "./io.ts";
+import { gateLine } from "./words.ts";
+
+export interface OverrideOptions {
+  readonly slo: string;
+  /** Exactly one of open, close and clear. */
+  readonly open?: boolean;
+  readonly close?: boolean;
+  readonly clear?: boolean;
+  /** A duration such as `2h`; needed to open and close. */
+  readonly for?: string | null;
+  /** Needed to open and close. */
+  readonly reason?: string | null;
+  /** Null: the user of the operating system. */
+  readonly author?: string | null;
+  /** Null: SLOGATE_TOKEN. */
+  readonly token?: string | null;
+  /** Null: SLOGATE_SERVER, else this machine. */
+  readonly server?: string | null;
+}
+
+const DONE = 0;
+const REFUSED = 1;
+const USAGE = 2;
+const UNREACHABLE = 3;
+
+/**
+ * Break-glass: opens or closes a gate for a while, or gives it back to the engine.
+ *
+ * @returns exit code: 0 done, 1 refused by the engine, 2 wrong use, 3 unreachable
+ */
+export async function override(options: OverrideOptions, io: CliIo): Promise<number> {
+  const problem = usageProblem(options, io);
+  if (problem !== null) {
+    io.stderr.write(`slogate: ${problem}\n`);
+    return USAGE;
+  }
+  try {
+    const server = serverUrl(options.server ?? null, io.env);
+    const { path, call } = toCall(options, io);
+    const answer = await callApi(server, path, call);
+    if (answer.status !== 200) {
+      io.stderr.write(`slogate: ${errorMessage(answer)}\n`);
+      return REFUSED;
+    }
+    const parsed = readDecision((answer.body as { data?: unknown } | null)?.data);
+    const now = "decision" in parsed ? gateLine(parsed.decision, Date.now()) : options.slo;
+    io.stdout.write(`${options.clear ? "override cleared" : "overridden"}. ${now}\n`);
+    return DONE;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    io.stderr.write(`slogate: ${error.message}\n`);
+    return error.code === "SERVER_UNREACHABLE" ? UNREACHABLE : USAGE;
+  }
+}
+
+function usageProblem(options: OverrideOptions, io: CliIo): string | null {
+  const actions = [options.open, options.close, options.clear].filter((on) => on === true);
+  if (actions.length !== 1) return "say exactly one of --open, --close and --clear";
+  if (options.clear !== true) {
+    if (!options.for) return "say how long with --for, such as --for 2h; an override always ends";
+    const length = parseFixedDuration(options.for);
+    if ("fault" in length) return `--for ${length.fault}, found ${JSON.stringify(options.for)}`;
+    if (!options.reason?.trim()) return "say why with --reason; it is published with the decision";
+  }
+  if (apiToken(options.token ?? null, io.env) === null) {
+    return "overriding needs a token: --token, or better SLOGATE_TOKEN (api.auth.write of slogate.yaml)";
+  }
+  return null;
+}
+
+function toCall(options: OverrideOptions, io: CliIo): { path: string; call: ApiCall } {
+  const path = `/v1/overrides/${encodeURIComponent(options.slo)}`;
+  const token = apiToken(options.token ?? null, io.env);
+  const author = options.author || userName(io);
+  if (options.clear === true) {
+    const query = `?author=${encodeURIComponent(author)}`;
+    return { path: `${path}${query}`, call: { method: "DELETE", token } };
+  }
+  const length = parseFixedDuration(options.for ?? "");
+  // A length and not a time: this machine's clock may differ from the engine's.
+  const forMs = "ms" in length ? `${length.ms}ms` : "";
+  const state = options.open === true ? "open" : "closed";
+  const body = { state, for: forMs, reason: options.reason?.trim(), author };
+  return { path, call: { method: "POST", token, body } };
+}
+
+function userName(io: CliIo): string {
+  const named = io.env.USER || io.env.LOGNAME || io.env.USERNAME;
+  if (named) return named;
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number without a name.
+    return "unknown";
+  }
+}

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { countStates, statusTable } from "../../../src/cli/status-table.ts";
+import { decisionMessage } from "../../../src/publish/message.ts";
+import { AT, decision, open } from "../../support/decisions.ts";
+
+const gates = [
+  open("cart-availability"),
+  decision(),
+  open("search", {
+    state: "unknown",
+    reason: "stale",
+    burn: { "5m": null, "1h": 12.34 },
+    budget: { ...decision().budget, remaining: null },
+    forecast: { at: null, exhaustion: null },
+  }),
+].map(decisionMessage);
+const table = (columns: number, colour = false) => statusTable(gates, { columns, now: AT, colour });
+
+describe("the status table", () => {
+  it("shows closed gates first, then unknown ones, then open ones", () => {
+    expect(table(130)).toEqual([
+      "GATE       SLO                   REASON          BURN  BUDGET LEFT  SPENT IN  FOR   WHY",
+      "■ closed   payment-availability  fast-burn  41.2/15.9       71.0 %  11 h      30 s  burn rate 41.2 over 5m and 15.9 over 1h",
+      "? unknown  search                stale         -/12.3            -  -         30 s  burn rate 0.4 over 5m and 0.3 over 1h",
+      "○ open     cart-availability     ok         0.40/0.30       71.0 %  11 h      30 s  burn rate 0.4 over 5m and 0.3 over 1h",
+    ]);
+  });
+
+  it.each([20, 30, 40, 50, 60, 70, 80, 90, 100, 120])("keeps to %i columns", (columns) => {
+    for (const line of table(columns)) expect(line.length).toBeLessThanOrEqual(columns);
+  });
+
+  it("keeps state and name however narrow the terminal is", () => {
+    expect(table(24)[1]).toBe("■ closed   payment-avai…");
+  });
+
+  it("takes an expired decision for unknown, whatever it says", () => {
+    const [, line] = statusTable([decisionMessage(open("a", { validUntil: AT }))], {
+      columns: 80,
+      now: AT,
+      colour: false,
+    });
+    expect(line).toMatch(/^\? unknown {2}a +expired/);
+  });
+
+  it("colours the state only", () => {
+    expect(table(24, true)[1]).toBe("\u001b[31m■ closed \u001b[0m  payment-avai…");
+  });
+
+  it("counts", () => {
+    expect(countStates(gates, AT)).toBe("1 closed, 1 unknown, 1 open");
+    expect(countStates(gates, AT + 3_600_000)).toBe("0 closed, 3 unknown, 0 open");
+  });
+});
