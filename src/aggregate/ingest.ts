@@ -308,7 +308,7 @@ export class Ingest implements OtlpConsumer {
     record: SpanRecord | PointRecord,
   ): readonly Rule[] {
     const resource = record.resource;
-    const named = resource.type[SERVICE_NAME] === STRING;
+    const named = resource.typeOf(SERVICE_NAME) === STRING;
     return index.find(
       record.bytes,
       named ? resource.start[SERVICE_NAME]! : 0,
@@ -318,7 +318,7 @@ export class Ingest implements OtlpConsumer {
 
   private versionOf(record: SpanRecord | PointRecord): number {
     const resource = record.resource;
-    if (resource.type[SERVICE_VERSION] !== STRING) return NO_VERSION;
+    if (resource.typeOf(SERVICE_VERSION) !== STRING) return NO_VERSION;
     return this.versions.idOf(
       record.bytes,
       resource.start[SERVICE_VERSION]!,

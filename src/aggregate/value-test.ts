@@ -67,7 +67,7 @@ export function compileTest(test: ValueTest): CompiledTest {
   }
 
   function slot(slots: AttributeSlots, index: number, bytes: Uint8Array): boolean {
-    switch (slots.type[index]) {
+    switch (slots.typeOf(index)) {
       case ABSENT:
         return absentPasses;
       case STRING:
@@ -136,6 +136,9 @@ function containsBytes(bytes: Uint8Array, start: number, end: number, part: Uint
   return false;
 }
 
+const EXACT_DIGITS = 15;
+const LONGEST_DIGITS = 40;
+
 /** A plain decimal such as "503", "-1" or "0.25"; NaN for anything else (also exponents and blanks). */
 export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
@@ -148,11 +151,13 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
     const b = bytes[at]!;
     if (b === 0x2e && scale === 0) scale = 1;
     else if (b >= 0x30 && b <= 0x39) {
-      value = value * 10 + (b - 0x30);
       digits++;
+      // A double has no place for more; 0.30000000000000004 is still a number.
+      if (scale > 0 && digits > EXACT_DIGITS) continue;
+      value = value * 10 + (b - 0x30);
       if (scale > 0) scale *= 10;
     } else return Number.NaN;
-    if (digits > 17) return Number.NaN;
+    if (digits > LONGEST_DIGITS) return Number.NaN;
   }
   if (digits === 0) return Number.NaN;
   if (scale > 1) value /= scale;

@@ -51,6 +51,7 @@ export class PairWatch {
   private readonly worstWindow: number;
   /** Nats that a closing needs. */
   private readonly nats: number;
+  /** When evidence last began anew: at an opening, or an edit of the objective. */
   private openedAt: UnixSecond = Number.NEGATIVE_INFINITY;
   private sinceTotal = 0;
   private sinceBad = 0;
@@ -187,7 +188,8 @@ export class PairWatch {
       this.weights /= 2;
       this.squares /= 2;
     }
-    if (!this.closed || total <= 0) return;
+    // A slice that turns bad while it runs comes as a bad one without a new one.
+    if (!this.closed || (total <= 0 && bad === 0)) return;
     const recent = burnRate(
       sums.bad(this.worstWindow),
       sums.total(this.worstWindow),
@@ -197,7 +199,7 @@ export class PairWatch {
     const stillBad = this.stillBad();
     const expected = total * (1 - this.objective);
     const gain = (expected * (stillBad - 1) - bad * Math.log(stillBad)) / this.meanWeight();
-    this.recovery = Math.min(2 * RECOVER_NATS, Math.max(0, this.recovery + gain));
+    this.recovery = Math.min(this.mostRecovery(stillBad), Math.max(0, this.recovery + gain));
     if (this.recovery < RECOVER_NATS) {
       this.calmSince = null;
       return;
@@ -219,7 +221,7 @@ export class PairWatch {
     return this.closed ? this.calmSince : null;
   }
 
-  /** Nats for recovery so far, 0 to 2 x RECOVER_NATS. */
+  /** Nats for recovery so far; proven from RECOVER_NATS on. */
   recoveryNats(): number {
     return this.recovery;
   }
@@ -229,6 +231,11 @@ export class PairWatch {
     if (!(requestsPerSecond > 0)) return null;
     const gain = requestsPerSecond * (1 - this.objective) * (this.stillBad() - 1);
     return Math.max(0, (RECOVER_NATS - this.recovery) * this.meanWeight()) / gain;
+  }
+
+  /** Proven with so much to spare that one error of a calm service does not break it. */
+  private mostRecovery(stillBad: number): number {
+    return RECOVER_NATS + Math.max(RECOVER_NATS, 1.5 * Math.log(stillBad));
   }
 
   /** Burn that recovery is tested against. */
@@ -247,12 +254,12 @@ export class PairWatch {
   /** The gate has opened: all evidence begins anew. */
   open(now: UnixMs): void {
     this.closed = false;
-    this.openedAt = Math.floor(now / 1000);
-    this.restart();
+    this.restart(now);
   }
 
-  /** Forgets all evidence but not the state: after an edit of the objective. */
-  restart(): void {
+  /** All evidence begins anew, the state stays: after an edit of the objective. */
+  restart(now: UnixMs): void {
+    this.openedAt = Math.floor(now / 1000);
     this.sinceTotal = 0;
     this.sinceBad = 0;
     this.stepTotal = 0;

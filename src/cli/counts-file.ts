@@ -10,13 +10,15 @@ export interface CountsRow {
   readonly t: number;
   readonly total: number;
   readonly bad: number;
-  /** Seconds between the interval's end and the row's arrival. */
+  /** Seconds between the interval's end and the row's arrival; not negative. */
   readonly lag: number;
   /** The same id twice counts once; null: not told. */
   readonly id: string | null;
 }
 
 const KNOWN = ["t", "total", "good", "bad", "version", "lag", "id"];
+/** Spreadsheets begin their files with one. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
 
 /**
  * Rows of a CSV file by its header; gunzipped when the name ends in .gz, standard input for "-".
@@ -34,17 +36,17 @@ export async function* readCounts(path: string, stdin: Readable): AsyncGenerator
     for await (const text of createInterface({ input: source, crlfDelay: Infinity })) {
       line++;
       if (text.trim() === "" || text.startsWith("#")) continue;
-      if (header === null) header = readHeader(text, path, line);
+      if (header === null) header = readHeader(text.replace(BYTE_ORDER_MARK, ""), path, line);
       else yield readRow(text, header, path, line);
     }
   } catch (error) {
     if (error instanceof EngineError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new EngineError("CONFIG_INVALID", `${path}: cannot be read: ${message}`, {
+    throw new EngineError("CONFIG_INVALID", `${path}: cannot be read: ${reason(error)}`, {
       cause: error,
     });
   }
-  if (header === null) throw invalid(path, line, 'is empty; wanted a header such as "t,total,bad"');
+  if (header === null)
+    throw invalid(path, Math.max(1, line), 'is empty; wanted a header such as "t,total,bad"');
 }
 
 type Header = Readonly<Record<string, number>>;
@@ -52,9 +54,12 @@ type Header = Readonly<Record<string, number>>;
 function readHeader(text: string, path: string, line: number): Header {
   const names = text.split(",").map((name) => name.trim());
   const header: Record<string, number> = {};
-  names.forEach((name, column) => {
+  for (const [column, name] of names.entries()) {
+    if (KNOWN.includes(name) && header[name] !== undefined) {
+      throw invalid(path, line, `the header names ${name} twice; found ${names.join(", ")}`);
+    }
     header[name] = column;
-  });
+  }
   const missing = ["t", "total"].filter((name) => header[name] === undefined);
   if (header.good === undefined && header.bad === undefined) missing.push("bad (or good)");
   if (missing.length > 0) {
@@ -67,8 +72,8 @@ function readHeader(text: string, path: string, line: number): Header {
   return header;
 }
 
-function readRow(text: string, header: Header, path: string, line: number): CountsRow {
-  const cells = text.split(",");
+function readRow(row: string, header: Header, path: string, line: number): CountsRow {
+  const cells = row.split(",");
   const number = (name: string): number => {
     const cell = (cells[header[name]!] ?? "").trim();
     const value = Number(cell);
@@ -86,14 +91,28 @@ function readRow(text: string, header: Header, path: string, line: number): Coun
       `bad must be between 0 and total, found total ${total} and bad ${bad}`,
     );
   }
-  const id = header.id === undefined ? "" : (cells[header.id] ?? "").trim();
-  return {
-    t: number("t"),
-    total,
-    bad,
-    lag: header.lag === undefined ? 0 : number("lag"),
-    id: id === "" ? null : id,
-  };
+  const t = number("t");
+  if (t < 0) throw invalid(path, line, `t: must not be negative, found ${t}`);
+  // Optional columns may be empty where they do not apply.
+  const text = (name: string): string =>
+    header[name] === undefined ? "" : (cells[header[name]] ?? "").trim();
+  const lag = text("lag") === "" ? 0 : number("lag");
+  if (lag < 0) throw invalid(path, line, `lag: must not be negative, found ${lag}`);
+  const id = text("id");
+  return { t, total, bad, lag, id: id === "" ? null : id };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EACCES: "permission denied",
+  EISDIR: "is a folder, not a file",
+  Z_DATA_ERROR: "is not gzip, though its name ends in .gz",
+  Z_BUF_ERROR: "the gzip data end too early",
+};
+
+function reason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | null)?.code ?? "";
+  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
 function invalid(path: string, line: number, message: string): EngineError {

@@ -1,5 +1,5 @@
 import { userInfo } from "node:os";
-import { parseFixedDuration } from "../config/duration.ts";
+import { formatDuration, parseFixedDuration } from "../config/duration.ts";
 import { EngineError } from "../model/errors.ts";
 import { readDecision } from "../publish/parse.ts";
 import { type ApiCall, apiToken, callApi, errorMessage, serverUrl } from "./api-client.ts";
@@ -84,7 +84,7 @@ function toCall(options: OverrideOptions, io: CliIo): { path: string; call: ApiC
   }
   const length = parseFixedDuration(options.for ?? "");
   // A length and not a time: this machine's clock may differ from the engine's.
-  const forMs = "ms" in length ? `${length.ms}ms` : "";
+  const forMs = "ms" in length ? formatDuration(length.ms) : "";
   const state = options.open === true ? "open" : "closed";
   const body = { state, for: forMs, reason: options.reason?.trim(), author };
   return { path, call: { method: "POST", token, body } };

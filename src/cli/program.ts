@@ -1,10 +1,14 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { parseFixedDuration } from "../config/duration.ts";
 import { EngineError } from "../model/errors.ts";
+import { DEFAULT_SERVER } from "./api-client.ts";
+import { check } from "./check.ts";
 import { demo } from "./demo/demo.ts";
 import type { CliIo } from "./io.ts";
+import { override } from "./override.ts";
 import { replay } from "./replay.ts";
 import { run } from "./run.ts";
+import { status } from "./status.ts";
 import { validate } from "./validate.ts";
 
 export interface ProgramParts {
@@ -16,6 +20,13 @@ export interface ProgramParts {
 
 /** Wrong use of the command line, as for bad configuration. */
 const USAGE = 2;
+
+/** Options of every command that asks a running engine. */
+const SERVER = [
+  "--server <url>",
+  `the engine's HTTP API (default: SLOGATE_SERVER, else ${DEFAULT_SERVER})`,
+] as const;
+const TOKEN = ["--token <token>", "bearer token (default: SLOGATE_TOKEN)"] as const;
 
 /** The command line; `run` answers the exit code. */
 export function createProgram({ io, version, untilStopped }: ProgramParts): {
@@ -51,6 +62,55 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
     });
 
   program
+    .command("check")
+    .description("may a rollout go on? Exit code 0 allowed, 1 closed, 3 not known; 2 wrong use")
+    .argument("<slos...>", "names of SLOs; the worst gate counts")
+    .option(...SERVER)
+    .option("--service-version <version>", "ask about this service.version alone")
+    .option("--wait <duration>", "wait for it to be allowed, for example 10m", duration)
+    .option(...TOKEN)
+    .action(async (slos: string[], o: CheckFlags) => {
+      exitCode = await check(
+        {
+          slos,
+          server: o.server ?? null,
+          version: o.serviceVersion ?? null,
+          waitMs: o.wait ?? null,
+          token: o.token ?? null,
+        },
+        io,
+        untilStopped,
+      );
+    });
+
+  program
+    .command("status")
+    .description("a table of all gates")
+    .option("-w, --watch", "go on until Ctrl-C; in a pipe a line per transition", false)
+    .option(...SERVER)
+    .option(...TOKEN)
+    .action(async ({ watch, server, token }: StatusFlags) => {
+      const asked = { watch, server: server ?? null, token: token ?? null };
+      exitCode = await status(asked, io, untilStopped);
+    });
+
+  program
+    .command("override")
+    .description("break-glass: open or close a gate for a while, or give it back")
+    .argument("<slo>", "name of the SLO")
+    .option("--open", "let everything pass")
+    .option("--close", "let nothing pass")
+    .option("--clear", "end the override")
+    .option("--for <duration>", "how long, for example 2h; an override always ends")
+    .option("--reason <text>", "why; it is published with the decision")
+    .option("--author <name>", "who; default: your user name")
+    .option(...SERVER)
+    .option(...TOKEN)
+    .action(async (slo: string, flags: OverrideFlags) => {
+      exitCode = await override({ ...flags, slo }, io);
+    });
+
+  program
     .command("validate")
     .description("check SLO files and slogate.yaml, all problems at once")
     .argument("<paths...>", "files or folders")
@@ -69,12 +129,6 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
     .option("--budget-spent <share>", "share of the budget spent before the first row", share)
     .option("--forecast-every <duration>", "also print forecasts, for example every 30m", duration)
     .action(async (counts: string, o: ReplayFlags) => {
-      if (o.budgetSpent !== undefined && o.periodRequests === undefined) {
-        throw new EngineError(
-          "CONFIG_INVALID",
-          "--budget-spent needs --period-requests: share of what?",
-        );
-      }
       exitCode = await replay(
         {
           counts,
@@ -103,6 +157,30 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
       return exitCode;
     },
   };
+}
+
+interface CheckFlags {
+  readonly server?: string;
+  readonly serviceVersion?: string;
+  readonly wait?: number;
+  readonly token?: string;
+}
+
+interface StatusFlags {
+  readonly watch: boolean;
+  readonly server?: string;
+  readonly token?: string;
+}
+
+interface OverrideFlags {
+  readonly open?: boolean;
+  readonly close?: boolean;
+  readonly clear?: boolean;
+  readonly for?: string;
+  readonly reason?: string;
+  readonly author?: string;
+  readonly server?: string;
+  readonly token?: string;
 }
 
 interface ReplayFlags {

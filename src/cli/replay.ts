@@ -7,7 +7,7 @@ import { COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
 import { EngineError } from "../model/errors.ts";
 import type { GateDecision } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
-import { SECOND, type UnixMs } from "../model/time.ts";
+import { DAY, HOUR, SECOND, type UnixMs } from "../model/time.ts";
 import { newReceiverCounters } from "../ports/metrics.ts";
 import { type CountsRow, readCounts } from "./counts-file.ts";
 import type { CliIo } from "./io.ts";
@@ -28,7 +28,11 @@ export interface ReplayOptions {
 
 /** Ticks no farther apart than this, so that silence is noticed as it would have been. */
 const TICK_S = 10;
+/** Rows of equal arrival may stand in any order, and times may be rounded. */
+const DISORDER_S = 10;
 const REMEMBERED_IDS = 100_000;
+/** Rows that are looked at for the length of an interval before the first is played. */
+const HELD_ROWS = 1_000;
 
 /**
  * What the gate would have done on past counts: the same core as `run`, on the data's clock. One line at
@@ -52,6 +56,7 @@ export async function replay(options: ReplayOptions, io: CliIo, stdin: Readable)
 
 async function pickSlo(options: ReplayOptions, io: CliIo): Promise<Slo | null> {
   const loaded = await loadSlos([options.slo]);
+  for (const warning of loaded.warnings) io.stderr.write(`${formatProblem(warning)}\n`);
   for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
   if (loaded.problems.length > 0) return null;
   const names = loaded.slos.map((slo) => slo.name);
@@ -62,13 +67,25 @@ async function pickSlo(options: ReplayOptions, io: CliIo): Promise<Slo | null> {
         : undefined
       : loaded.slos.find((slo) => slo.name === options.name);
   if (found === undefined) {
+    const which = names.length === 1 ? "1 SLO" : `${names.length} SLOs`;
+    const asked = options.name === null ? "" : `, none of them ${JSON.stringify(options.name)}`;
     io.stderr.write(
-      `slogate: ${options.slo} holds ${names.length} SLOs (${names.join(", ")}); name one with --name\n`,
+      `slogate: ${options.slo} holds ${which} (${names.join(", ")})${asked}; name one with --name\n`,
     );
     return null;
   }
-  if (options.periodRequests === null) return found;
-  return { ...found, plannedRequests: options.periodRequests };
+  const plannedRequests = options.periodRequests ?? found.plannedRequests;
+  if (
+    options.budgetSpent !== null &&
+    plannedRequests === null &&
+    found.budgeting.method === "occurrences"
+  ) {
+    throw new EngineError(
+      "CONFIG_INVALID",
+      "--budget-spent needs --period-requests or the annotation slogate.dev/period-requests: share of what?",
+    );
+  }
+  return { ...found, plannedRequests };
 }
 
 class Player {
@@ -80,8 +97,9 @@ class Player {
   private readonly ids = new Set<string>();
   private readonly delta = singleCell();
   private gates: Gates | null = null;
-  private first: CountsRow | null = null;
-  private intervalS: number | null = null;
+  /** The first rows: they tell how long an interval is. Null when they have been played. */
+  private held: CountsRow[] | null = [];
+  private intervalS = 1;
   private now: UnixMs = 0;
   private nextForecast = 0;
   private state = "unknown";
@@ -91,6 +109,8 @@ class Player {
   private firstClosedAt: UnixMs | null = null;
   private duplicates = 0;
   private arrived: UnixMs = Number.NEGATIVE_INFINITY;
+  /** Something was added that no tick has seen yet. */
+  private fresh = false;
 
   constructor(slo: Slo, options: ReplayOptions, write: (line: string) => void) {
     this.slo = slo;
@@ -100,16 +120,26 @@ class Player {
 
   row(row: CountsRow): void {
     this.rows++;
-    if (this.gates === null) this.gates = this.start(row);
-    // Rows are intervals of equal length: the first step tells it.
-    if (this.first !== null && this.intervalS === null && row.t > this.first.t) {
-      this.intervalS = row.t - this.first.t;
-    }
-    const arrives = (row.t + (this.intervalS ?? 1) + row.lag) * SECOND;
-    if (arrives < this.arrived - TICK_S * SECOND && row.lag === 0) {
+    if (this.held === null) this.arrive(row);
+    else if (this.held.push(row) >= HELD_ROWS) this.release();
+  }
+
+  private release(): void {
+    const rows = this.held ?? [];
+    this.held = null;
+    this.intervalS = smallestStep(rows);
+    for (const row of rows) this.arrive(row);
+  }
+
+  private arrive(row: CountsRow): void {
+    this.gates ??= this.start(row);
+    const end = row.t + this.intervalS;
+    const arrives = (end + row.lag) * SECOND;
+    if (arrives < this.arrived - DISORDER_S * SECOND) {
       throw new EngineError(
         "CONFIG_INVALID",
-        `${this.options.counts}: rows must be in order of arrival (t + lag), found t ${row.t} after ${this.arrived / SECOND}`,
+        `${this.options.counts}: rows must be in order of arrival (t + lag), found t ${row.t} ` +
+          `with lag ${row.lag} after a row that arrived ${(this.arrived - arrives) / SECOND} s later`,
       );
     }
     this.arrived = Math.max(this.arrived, arrives);
@@ -118,12 +148,18 @@ class Player {
       this.duplicates++;
       return;
     }
-    this.add(row.t, row.total, row.bad);
+    // In its last second, as metrics are counted when their point ends: then a window of five minutes holds
+    // five rows of a minute.
+    this.add(Math.max(row.t, Math.ceil(end) - 1), row.total, row.bad);
     this.counters.requestsAccepted++;
+    this.fresh = true;
   }
 
   end(): void {
-    if (this.gates === null) return;
+    if (this.held !== null) this.release();
+    if (this.gates === null) {
+      throw new EngineError("CONFIG_INVALID", `${this.options.counts}: holds no row of counts`);
+    }
     this.advance(this.now + SECOND, true);
     const decision = this.gates.get(this.slo.name);
     if (this.state === "closed") this.closedMs += this.now - this.since;
@@ -146,7 +182,6 @@ class Player {
   }
 
   private start(row: CountsRow): Gates {
-    this.first = row;
     this.now = row.t * SECOND;
     this.since = this.now;
     this.nextForecast = this.now + (this.options.forecastEveryMs ?? 0);
@@ -155,14 +190,13 @@ class Player {
       epoch: 1,
       counters: this.counters,
       now: this.now,
+      live: false,
     });
     gates.use([this.slo]);
-    this.gates = gates;
     const { budgetSpent } = this.options;
-    if (budgetSpent !== null && this.slo.plannedRequests !== null) {
-      const bad = budgetSpent * (1 - this.slo.objective) * this.slo.plannedRequests;
-      // In the middle of the past period: the best guess when nobody knows when it was spent.
-      this.add(row.t - this.slo.period.durationMs / SECOND / 2, bad, bad);
+    if (budgetSpent !== null) {
+      const past = pastOf(this.slo, budgetSpent);
+      gates.addPast(this.slo.name, Math.floor(row.t - past.ageS), past.total, past.bad);
     }
     return gates;
   }
@@ -170,9 +204,11 @@ class Player {
   /** Ticks up to `to`; with `inclusive` also at it. */
   private advance(to: UnixMs, inclusive: boolean): void {
     while (this.now < to) {
-      const step = Math.min(to, this.now + TICK_S * SECOND);
+      // What has arrived is decided on within a second, as `run` does; only silence is looked at less often.
+      const step = Math.min(to, this.now + (this.fresh ? 1 : TICK_S) * SECOND);
       if (step === to && !inclusive && this.now + SECOND > to) break;
       this.now = step;
+      this.fresh = false;
       this.tick();
     }
   }
@@ -257,6 +293,34 @@ class Player {
     }
     return false;
   }
+}
+
+/**
+ * What `share` of the budget spent before the first row means in counts. In the middle of the past period, the
+ * best guess when nobody knows when it was spent, but beyond the burn windows.
+ */
+function pastOf(slo: Slo, share: number): { ageS: number; total: number; bad: number } {
+  const { period, budgeting } = slo;
+  const slices = budgeting.method === "occurrences" ? null : period.durationMs / budgeting.sliceMs;
+  const bad = Math.round(share * (1 - slo.objective) * (slices ?? slo.plannedRequests ?? 0));
+  if (period.kind === "calendar") return { ageS: 0, total: bad, bad };
+  const ageMs = Math.max(
+    period.durationMs / 2,
+    Math.min(3 * DAY + HOUR, period.durationMs - period.durationMs / 24),
+  );
+  // Of slices the period's number is projected from those seen.
+  const total = slices === null ? bad : Math.max(bad, (slices * ageMs) / period.durationMs);
+  return { ageS: ageMs / SECOND, total: Math.round(total), bad };
+}
+
+/** The smallest step between rows that follow one another, seconds; 1 when there is none. */
+function smallestStep(rows: readonly CountsRow[]): number {
+  let smallest = Number.POSITIVE_INFINITY;
+  for (let i = 1; i < rows.length; i++) {
+    const step = Math.abs(rows[i]!.t - rows[i - 1]!.t);
+    if (step > 0 && step < smallest) smallest = step;
+  }
+  return Number.isFinite(smallest) ? smallest : 1;
 }
 
 /** On a terminal, how far the replay is. */

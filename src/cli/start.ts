@@ -55,9 +55,10 @@ export interface RunningEngine {
   stop(): Promise<void>;
 }
 
-/** Time to finish accepted requests, and to publish the last decisions; together below 5 s. */
+/** Time to finish accepted requests, to publish the last decisions, and for each thing to close; together below 5 s. */
 const RECEIVER_GRACE_MS = 2 * SECOND;
-const PUBLISH_GRACE_MS = 2 * SECOND;
+const PUBLISH_GRACE_MS = 1.5 * SECOND;
+const CLOSE_GRACE_MS = SECOND / 2;
 
 /**
  * Builds every part and connects them: receivers -> ingest -> admission -> gates -> sinks and readers.
@@ -198,12 +199,17 @@ async function build(
     await Promise.all(receivers.map(({ receiver }) => receiver.stop(RECEIVER_GRACE_MS)));
     engine.stop(clock.now());
     await Promise.race([running, delay(PUBLISH_GRACE_MS)]);
-    await Promise.all([api.close(), gateService.close()]);
-    for (const sink of sinks) {
-      await sink.close().catch((error: unknown) => {
-        log.error("a sink did not close", { sink: sink.name, error: String(error) });
-      });
-    }
+    await Promise.race([Promise.all([api.close(), gateService.close()]), delay(CLOSE_GRACE_MS)]);
+    await Promise.all(
+      sinks.map(async (sink) => {
+        try {
+          const closed = await Promise.race([sink.close().then(() => true), delay(CLOSE_GRACE_MS)]);
+          if (closed !== true) throw new Error(`not closed within ${CLOSE_GRACE_MS} ms`);
+        } catch (error) {
+          log.error("a sink did not close", { sink: sink.name, error: String(error) });
+        }
+      }),
+    );
     await state.save(gates.overrides()).catch((error: unknown) => {
       log.error("the state could not be stored", { error: String(error) });
     });

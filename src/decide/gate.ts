@@ -26,10 +26,14 @@ export function decide(
 ): GateState {
   const burn = nextBurn(previous, findings, policy, now);
   const exhausted = policy.freezeWhenExhausted && stillExhausted(previous, findings);
-  const { state, reason } = visible(findings, burn.closed, exhausted);
-  const unknownSince = state === "unknown" ? (previous.unknownSince ?? now) : null;
-  const allowed = isAllowed(state, unknownSince, previous.lastKnownAllowed, policy, now);
-  const lastKnownAllowed = state === "unknown" ? previous.lastKnownAllowed : allowed;
+  const judged = judge(findings, burn.closed, exhausted);
+  const known = judged.state !== "unknown";
+  const unknownSince = known ? null : (previous.unknownSince ?? now);
+  const lastKnownOpen = known ? judged.state === "open" : previous.lastKnownOpen;
+  const { override } = findings;
+  const state = override?.state ?? judged.state;
+  const reason = override === null ? judged.reason : "override";
+  const allowed = isAllowed(state, unknownSince, lastKnownOpen, policy, now);
 
   const changed = state !== previous.state || reason !== previous.reason;
   const transition = changed || allowed !== previous.allowed;
@@ -38,7 +42,7 @@ export function decide(
     burn.closed === previous.burnClosed &&
     burn.holdMs === previous.holdMs &&
     exhausted === previous.exhausted &&
-    lastKnownAllowed === previous.lastKnownAllowed &&
+    lastKnownOpen === previous.lastKnownOpen &&
     unknownSince === previous.unknownSince
   ) {
     return previous;
@@ -53,7 +57,7 @@ export function decide(
     exhausted,
     lastOpenedAt: burn.opened ? now : previous.lastOpenedAt,
     holdMs: burn.holdMs,
-    lastKnownAllowed,
+    lastKnownOpen,
     unknownSince,
   };
 }
@@ -92,12 +96,12 @@ function stillExhausted(previous: GateState, findings: Findings): boolean {
   return previous.exhausted ? !findings.replenished : findings.exhausted;
 }
 
-function visible(
+/** The engine's own judgement, whatever an override says. */
+function judge(
   findings: Findings,
   burnClosed: BurnReason | null,
   exhausted: boolean,
 ): { state: GateStateName; reason: GateReason } {
-  if (findings.override !== null) return { state: findings.override.state, reason: "override" };
   if (exhausted) return { state: "closed", reason: "budget-exhausted" };
   if (burnClosed !== null) return { state: "closed", reason: burnClosed };
   if (findings.silence !== null) return { state: "unknown", reason: findings.silence };
@@ -107,12 +111,12 @@ function visible(
 function isAllowed(
   state: GateStateName,
   unknownSince: UnixMs | null,
-  lastKnown: boolean | null,
+  lastKnownOpen: boolean | null,
   policy: GatePolicy,
   now: UnixMs,
 ): boolean {
   if (policy.mode === "shadow") return true;
   if (state !== "unknown") return state === "open";
   if (policy.onUnknown !== "hold") return policy.onUnknown === "open";
-  return lastKnown === true && unknownSince !== null && now - unknownSince <= policy.holdForMs;
+  return lastKnownOpen === true && unknownSince !== null && now - unknownSince <= policy.holdForMs;
 }

@@ -90,7 +90,8 @@ function budgetLeft(decision: Omit<GateDecision, "message">): string {
 function recovery(decision: Omit<GateDecision, "message">, facts: Circumstances): string {
   const heard = facts.sloHeardAt;
   if (heard !== null && decision.decidedAt - heard > MINUTE) {
-    return `; no telemetry since ${clock(heard)}, so it stays closed`;
+    const what = facts.otherServicesHeard ? "requests" : "telemetry";
+    return `; no ${what} since ${clock(heard)}, so it stays closed`;
   }
   if (facts.calmSince !== null) {
     const left = Math.max(0, facts.calmSince + facts.holdMs - decision.decidedAt);

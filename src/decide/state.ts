@@ -23,9 +23,9 @@ export interface GateState {
   readonly lastOpenedAt: UnixMs | null;
   /** How long recovery must last before this closing ends. */
   readonly holdMs: DurationMs;
-  /** `allowed` of the last decision that was not unknown; null before the first. */
-  readonly lastKnownAllowed: boolean | null;
-  /** When the present unknown began; null while known. */
+  /** Whether the last judgement that was not unknown was open, overrides left aside; null before the first. */
+  readonly lastKnownOpen: boolean | null;
+  /** When the present unknown began, seen or under an override; null while known. */
   readonly unknownSince: UnixMs | null;
 }
 
@@ -55,7 +55,7 @@ export function initialState(policy: GatePolicy, now: UnixMs): GateState {
     exhausted: false,
     lastOpenedAt: null,
     holdMs: policy.keepClosedForMs,
-    lastKnownAllowed: null,
+    lastKnownOpen: null,
     unknownSince: now,
   };
 }

@@ -23,11 +23,20 @@ export const NUMBER = 2; // int or double, in `number`
 export const BOOL = 3; // 0 or 1 in `number`
 export const OTHER = 4; // array, map or bytes: present, never equal to a scalar
 
+/** Far from where an int32 ends. */
+const LARGEST_BASE = 2 ** 30;
+
 /** UTF-8 bytes of the keys that some rule asks for; a key's slot is its place in the list. */
 export class KeyTable {
   readonly size: number;
-  /** The keys one after the other; a key's bytes are [from[slot], from[slot + 1]). */
-  private readonly keys: DataView;
+  /** Lengths of the keys in bytes. */
+  private readonly lengths: Int32Array;
+  /**
+   * The keys in words of four bytes, one key after the other: a key of n bytes has its words at 0, 4, ... and
+   * its last one at n - 4, so that there is no remainder; bytes of a shorter key are one word.
+   */
+  private readonly words: Int32Array;
+  /** Where the words of a key begin. */
   private readonly from: Int32Array;
   /** First and next slot of each bucket, -1 at the end. */
   private readonly heads: Int32Array;
@@ -37,53 +46,60 @@ export class KeyTable {
   constructor(keys: readonly string[]) {
     const encoder = new TextEncoder();
     const encoded = keys.map((key) => encoder.encode(key));
-    const all = new Uint8Array(encoded.reduce((length, key) => length + key.length, 0));
     const buckets = 2 ** Math.max(8, Math.ceil(Math.log2(keys.length * 4)));
     this.size = keys.length;
-    this.keys = new DataView(all.buffer);
-    this.from = new Int32Array(keys.length + 1);
+    this.lengths = Int32Array.from(encoded, (key) => key.length);
+    this.from = new Int32Array(keys.length);
     this.heads = new Int32Array(buckets).fill(-1);
     this.next = new Int32Array(keys.length).fill(-1);
     this.mask = buckets - 1;
+    const words: number[] = [];
     encoded.forEach((key, slot) => {
-      const start = this.from[slot]!;
-      const end = start + key.length;
-      all.set(key, start);
-      this.from[slot + 1] = end;
-      const bucket = hashOf(this.keys, start, end) & this.mask;
+      const view = new DataView(key.buffer, key.byteOffset, key.length);
+      this.from[slot] = words.length;
+      for (let at = 0; at + 4 < key.length; at += 4) words.push(view.getInt32(at, true));
+      const last = lastWord(view, 0, key.length);
+      words.push(last);
+      const bucket = bucketOf(last, key.length) & this.mask;
       this.next[slot] = this.heads[bucket]!;
       this.heads[bucket] = slot;
     });
+    this.words = Int32Array.from(words);
   }
 
   /** Slot of the key in `[start, end)` of `view`, or -1. */
   find(view: DataView, start: number, end: number): number {
-    let slot = this.heads[hashOf(view, start, end) & this.mask]!;
+    const length = end - start;
+    const last = lastWord(view, start, end);
+    let slot = this.heads[bucketOf(last, length) & this.mask]!;
     while (slot >= 0) {
-      if (this.isAt(view, start, end, slot)) return slot;
+      if (this.lengths[slot] === length && this.isAt(view, start, end, slot, last)) return slot;
       slot = this.next[slot]!;
     }
     return -1;
   }
 
-  private isAt(view: DataView, start: number, end: number, slot: number): boolean {
-    const keys = this.keys;
-    let at = this.from[slot]!;
-    if (this.from[slot + 1]! - at !== end - start) return false;
-    let pos = start;
-    for (; pos + 4 <= end; pos += 4, at += 4) {
-      if (view.getInt32(pos, true) !== keys.getInt32(at, true)) return false;
+  private isAt(view: DataView, start: number, end: number, slot: number, last: number): boolean {
+    const words = this.words;
+    let word = this.from[slot]!;
+    for (let at = start; at + 4 < end; at += 4) {
+      if (view.getInt32(at, true) !== words[word++]) return false;
     }
-    for (; pos < end; pos++, at++) if (view.getUint8(pos) !== keys.getUint8(at)) return false;
-    return true;
+    return words[word] === last;
   }
 }
 
-/** Length and last four bytes: they tell attribute keys apart better than their first, which are shared prefixes. */
-function hashOf(view: DataView, start: number, end: number): number {
-  const length = end - start;
-  if (length < 4) return length;
-  return (Math.imul(view.getInt32(end - 4, true), 0x9e3779b1) >>> 16) + length;
+/** Length and last bytes tell attribute keys apart better than the first ones, which are shared prefixes. */
+function bucketOf(last: number, length: number): number {
+  return (Math.imul(last, 0x9e3779b1) >>> 16) + length;
+}
+
+/** The last four bytes, or all of a shorter key. */
+function lastWord(view: DataView, start: number, end: number): number {
+  if (end - start >= 4) return view.getInt32(end - 4, true);
+  let word = 0;
+  for (let at = start; at < end; at++) word = (word << 8) | view.getUint8(at);
+  return word;
 }
 
 export function equalBytes(
@@ -101,26 +117,32 @@ export function equalBytes(
 /** The values of the wanted attributes of one span, resource or point; reused. Index by slot. */
 export class AttributeSlots {
   readonly keys: KeyTable;
-  readonly type: Uint8Array;
   readonly number: Float64Array;
   readonly start: Int32Array;
   readonly end: Int32Array;
-  /** Slots to be emptied before the next item: clearing must not cost every key of every rule. */
-  private readonly taken: Int32Array;
-  private takenLength = 0;
+  /** What a slot holds, added to `base`; less than that is left from an item before: clearing costs nothing. */
+  private readonly state: Int32Array;
+  private base = 0;
 
   constructor(keys: KeyTable) {
     this.keys = keys;
-    this.type = new Uint8Array(keys.size);
     this.number = new Float64Array(keys.size);
     this.start = new Int32Array(keys.size);
     this.end = new Int32Array(keys.size);
-    this.taken = new Int32Array(keys.size);
+    this.state = new Int32Array(keys.size);
   }
 
   clear(): void {
-    for (let i = 0; i < this.takenLength; i++) this.type[this.taken[i]!] = ABSENT;
-    this.takenLength = 0;
+    this.base += OTHER;
+    if (this.base < LARGEST_BASE) return;
+    this.state.fill(0);
+    this.base = 0;
+  }
+
+  /** ABSENT, STRING, NUMBER, BOOL or OTHER. */
+  typeOf(slot: number): number {
+    const type = this.state[slot]! - this.base;
+    return type > 0 ? type : ABSENT;
   }
 
   /**
@@ -158,8 +180,7 @@ export class AttributeSlots {
   }
 
   private take(slot: number, type: number): void {
-    if (this.type[slot] === ABSENT) this.taken[this.takenLength++] = slot;
-    this.type[slot] = type;
+    this.state[slot] = this.base + type;
   }
 
   /** Reads the KeyValue that ends at `end`; a key no rule asks for is stepped over. */
@@ -201,7 +222,7 @@ export class AttributeSlots {
       switch (tag) {
         case ANY_STRING: {
           const stop = reader.lengthEnd(end);
-          this.type[slot] = STRING;
+          this.take(slot, STRING);
           this.start[slot] = reader.pos;
           this.end[slot] = stop;
           reader.pos = stop;
@@ -209,24 +230,24 @@ export class AttributeSlots {
         }
         case ANY_INT:
           reader.varint64(end);
-          this.type[slot] = NUMBER;
+          this.take(slot, NUMBER);
           this.number[slot] = toSignedDouble(reader.hi, reader.lo);
           break;
         case ANY_DOUBLE:
           reader.fixed64(end);
-          this.type[slot] = NUMBER;
+          this.take(slot, NUMBER);
           this.number[slot] = bitsToDouble(reader.hi, reader.lo);
           break;
         case ANY_BOOL:
           reader.varint64(end);
-          this.type[slot] = BOOL;
+          this.take(slot, BOOL);
           this.number[slot] = reader.lo | reader.hi ? 1 : 0;
           break;
         default:
           if (tag >>> 3 <= ANY_LAST_FIELD) {
             // Array, map or bytes; a field beyond them is one we do not know and says nothing.
             if ((tag & 7) !== BYTES || tag >>> 3 <= 4) reader.fail(WRONG_WIRE_TYPE);
-            this.type[slot] = OTHER;
+            this.take(slot, OTHER);
           }
           reader.skip(tag, end);
       }

@@ -9,10 +9,16 @@ export const REQUEST_RESOURCES = 0x0a; // 1: repeated ResourceSpans or ResourceM
 // trace/v1/trace.proto, metrics/v1/metrics.proto
 export const RESOURCE_X_RESOURCE = 0x0a; // 1: Resource
 export const RESOURCE_X_SCOPES = 0x12; // 2: repeated ScopeSpans or ScopeMetrics
+export const SCOPE_X_SCOPE = 0x0a; // 1: InstrumentationScope
 export const SCOPE_X_ITEMS = 0x12; // 2: repeated Span or Metric
 
 // resource/v1/resource.proto
 export const RESOURCE_ATTRIBUTES = 0x0a; // 1: repeated KeyValue
+
+// common/v1/common.proto: InstrumentationScope
+export const SCOPE_NAME = 0x0a; // 1: string
+export const SCOPE_VERSION = 0x12; // 2: string
+export const SCOPE_ATTRIBUTES = 0x1a; // 3: repeated KeyValue
 
 // trace/v1/trace.proto: Span
 export const SPAN_TRACE_ID = 0x0a; // 1: bytes, 16

@@ -79,8 +79,19 @@ export class MetricsDecoder implements ItemWalker {
     this.scopeHash.set(this.resourceHash);
     while (reader.pos < end) {
       const tag = reader.tag(end);
-      if (tag === 0x0a) this.addRange(this.scopeHash, reader, reader.lengthEnd(end), 2);
+      if (tag === F.SCOPE_X_SCOPE) this.addScope(reader, reader.lengthEnd(end));
       else reader.skip(tag, end);
+    }
+  }
+
+  /** Field by field: some encoders write an empty version and others none, and both mean the same scope. */
+  private addScope(reader: WireReader, end: number): void {
+    while (reader.pos < end) {
+      const tag = reader.tag(end);
+      if (tag === F.SCOPE_NAME || tag === F.SCOPE_VERSION || tag === F.SCOPE_ATTRIBUTES) {
+        const stop = reader.lengthEnd(end);
+        if (stop > reader.pos) this.addRange(this.scopeHash, reader, stop, tag);
+      } else reader.skip(tag, end);
     }
   }
 

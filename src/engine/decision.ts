@@ -1,9 +1,8 @@
 import { burnRate } from "../burn/rate.ts";
 import { type Circumstances, explain } from "../decide/reason.ts";
-import { exhaustion } from "../forecast/exhaustion.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
-import type { Exhaustion, ForecastHorizon, ForecastReport, GateDecision } from "../model/gate.ts";
-import { DAY, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
+import type { GateDecision } from "../model/gate.ts";
+import { MINUTE, SECOND, type UnixMs } from "../model/time.ts";
 import type { Hearing } from "./hearing.ts";
 import type { Track } from "./track.ts";
 
@@ -49,7 +48,7 @@ export function decisionOf(
       bad: track.ledger.bad() / COUNT_UNIT,
       remaining: budget.remaining,
     },
-    forecast: forecastOf(track, budget.budget, now),
+    forecast: track.outlook.report(track, budget.budget, now),
     versions: [],
     reopen: gate.state === "closed" ? { expected: reopenAt(track, now) } : null,
     override: track.override,
@@ -88,46 +87,13 @@ function circumstances(
   };
 }
 
-function forecastOf(track: Track, budget: number, now: UnixMs): ForecastReport {
-  const hour = horizon(track, "1h", HOUR);
-  const day = horizon(track, "24h", DAY);
-  return {
-    at: hour === null || day === null ? null : { "1h": hour, "24h": day },
-    exhaustion: exhaustionOf(track, budget, day ?? hour, now),
-  };
-}
-
-function horizon(track: Track, label: "1h" | "24h", ms: number): ForecastHorizon | null {
-  const forecast = track.forecast.at(ms);
-  return forecast && { ...forecast, calibration80: track.forecast.calibration80(label) };
-}
-
-function exhaustionOf(
-  track: Track,
-  budget: number,
-  rate: ForecastHorizon | null,
-  now: UnixMs,
-): Exhaustion | null {
-  // The projected budget of a fresh installation is a guess that changes by the minute: say nothing yet.
-  if (track.presence.firstHeardAt === null) return null;
-  const nowSecond = Math.floor(now / SECOND);
-  return exhaustion({
-    now,
-    remainingBad: budget - track.ledger.bad() / COUNT_UNIT,
-    rate,
-    requestsPerSecond: track.forecast.requestRate(),
-    objective: track.slo.objective,
-    rollsOff: (seconds) => track.ledger.rollsOff(nowSecond, seconds) / COUNT_UNIT,
-    periodEndsAt: track.periodEndsAt(),
-    periodMs: track.slo.period.durationMs,
-  });
-}
-
 /** When the gate is expected to open; null while nothing points that way. */
 function reopenAt(track: Track, now: UnixMs): UnixMs | null {
   const { gate, override, watch } = track;
   if (gate.reason === "override") return override?.expiresAt ?? null;
-  if (gate.burnClosed === null || gate.reason === "budget-exhausted") return null;
+  // A calendar period's end brings a new budget; when enough old errors have rolled off, nobody knows.
+  if (gate.reason === "budget-exhausted") return track.periodEndsAt();
+  if (gate.burnClosed === null) return null;
   const calm = watch.calmSinceMs();
   if (calm !== null) return Math.max(now, calm + gate.holdMs);
   if (watch.recoveryNats() === 0) return null;

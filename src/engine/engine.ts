@@ -1,10 +1,25 @@
-import { filter, map, merge, type Observable, Subject, scan, share, takeUntil } from "rxjs";
+import {
+  concatMap,
+  filter,
+  map,
+  merge,
+  type Observable,
+  Subject,
+  scan,
+  share,
+  takeUntil,
+} from "rxjs";
 import type { GateDecision, Override } from "../model/gate.ts";
 import type { UnixMs } from "../model/time.ts";
 import type { DecisionSink } from "../ports/decision-sink.ts";
 import type { GateReader, OverrideControl } from "../ports/gate-reader.ts";
 import type { Gates, Publication } from "./gates.ts";
-import { type PublishReport, type PublishSettings, publishTo } from "./operators/publish-to.ts";
+import {
+  asEngineError,
+  type PublishReport,
+  type PublishSettings,
+  publishTo,
+} from "./operators/publish-to.ts";
 
 export interface EngineParts {
   /** One time a second; the engine has no clock of its own. */
@@ -43,16 +58,7 @@ export function createEngine({ tick$, gates, sinks, publishing }: EngineParts): 
   );
 
   const watchers = new Set<(decisions: readonly GateDecision[]) => void>();
-  const watched$ = published$.pipe(
-    map((publications) => {
-      const decisions = publications.map(({ decision }) => decision);
-      for (const watcher of watchers) watcher(decisions);
-    }),
-    filter((): boolean => false),
-    map((): PublishReport => {
-      throw new Error("unreachable: watchers report nothing");
-    }),
-  );
+  const watched$ = published$.pipe(concatMap((publications) => tell(watchers, publications)));
 
   return {
     running$: merge(watched$, ...sinks.map((sink) => published$.pipe(publishTo(sink, publishing)))),
@@ -82,6 +88,30 @@ export function createEngine({ tick$, gates, sinks, publishing }: EngineParts): 
       return null;
     },
   };
+}
+
+/** One watcher that throws must not end the engine: it is told no more. */
+function tell(
+  watchers: Set<(decisions: readonly GateDecision[]) => void>,
+  publications: readonly Publication[],
+): PublishReport[] {
+  const decisions = publications.map(({ decision }) => decision);
+  const failed: PublishReport[] = [];
+  for (const watcher of watchers) {
+    try {
+      watcher(decisions);
+    } catch (thrown) {
+      watchers.delete(watcher);
+      failed.push({
+        sink: "watcher",
+        outcome: "dropped",
+        decisions: decisions.length,
+        seconds: 0,
+        error: asEngineError(thrown, "watcher"),
+      });
+    }
+  }
+  return failed;
 }
 
 function unknownSlo(slo: string): string {

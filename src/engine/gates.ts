@@ -2,7 +2,7 @@ import type { Findings } from "../decide/state.ts";
 import type { RequestDelta } from "../model/delta.ts";
 import type { GateDecision, Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
-import { SECOND, type UnixMs } from "../model/time.ts";
+import { SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { Calendar } from "../ports/calendar.ts";
 import type { GateReader, SeriesPoint } from "../ports/gate-reader.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
@@ -20,16 +20,27 @@ export interface Publication {
   readonly transition: boolean;
 }
 
+export interface GatesParts {
+  readonly calendar: Calendar;
+  readonly epoch: number;
+  readonly counters: ReceiverCounters;
+  readonly now: UnixMs;
+  /**
+   * Ticks come once a second and decisions are refreshed between transitions (default). False on the data's
+   * clock: a pause between ticks is then no time in which the engine was down, and nobody reads refreshes.
+   */
+  readonly live?: boolean;
+}
+
 /** All gates of the engine: what ticks change, and what readers read. */
 export class Gates implements Pick<GateReader, "list" | "get" | "history" | "series"> {
   /** Publications of the last tick. */
   published: readonly Publication[] = [];
-  /** When overrides changed, so that they can be kept. */
-  overridesVersion = 0;
   private readonly calendar: Calendar;
   private readonly epoch: number;
   private readonly counters: ReceiverCounters;
-  private readonly hearing = new Hearing();
+  private readonly refresh: boolean;
+  private readonly hearing: Hearing;
   /** By column in deltas; a removed SLO leaves a hole that is not used again. */
   private readonly tracks: (Track | null)[] = [];
   private readonly byName = new Map<string, Track>();
@@ -44,16 +55,14 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     override: null,
   };
 
-  constructor(parts: {
-    calendar: Calendar;
-    epoch: number;
-    counters: ReceiverCounters;
-    now: UnixMs;
-  }) {
+  constructor(parts: GatesParts) {
     this.calendar = parts.calendar;
     this.epoch = parts.epoch;
     this.counters = parts.counters;
     this.now = parts.now;
+    const live = parts.live ?? true;
+    this.refresh = live;
+    this.hearing = new Hearing(live);
   }
 
   /** Takes a new set of SLOs. Those that stay keep their counts and state; see `Track`. */
@@ -113,10 +122,10 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     for (let i = 0; i < this.tracks.length; i++) {
       const track = this.tracks[i];
       if (track === null || track === undefined) continue;
-      const hadOverride = track.override !== null;
       const transition = track.tick(now, this.hearing, this.findings);
-      if (hadOverride && track.override === null) this.overridesVersion++;
-      if (!transition && (second + i) % REFRESH_S !== 0) continue;
+      if (!transition && !(this.refresh && second >= track.refreshAt)) continue;
+      // Each SLO has its own second of ten, so that no second has to refresh them all.
+      track.refreshAt = second + REFRESH_S - ((second + i) % REFRESH_S);
       const decision = decisionOf(track, this.hearing, this.epoch, now);
       if (transition) this.remember(decision);
       published ??= [];
@@ -154,12 +163,16 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     const track = this.byName.get(slo);
     if (track === undefined) return false;
     track.override = override;
-    this.overridesVersion++;
     return true;
   }
 
   overrides(): Override[] {
     return [...this.byName.values()].flatMap((track) => track.override ?? []);
+  }
+
+  /** Adds to the SLO's budget what was counted before the engine watched; see `Track.addPast`. */
+  addPast(slo: string, second: UnixSecond, total: number, bad: number): void {
+    this.byName.get(slo)?.addPast(second, total, bad);
   }
 
   private remember(decision: GateDecision): void {

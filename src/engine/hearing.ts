@@ -1,49 +1,89 @@
-import type { UnixMs } from "../model/time.ts";
+import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 
-/** Ticks looked back on for coverage: 5 minutes. */
-const TICKS = 300;
+/** Seconds looked back on for coverage: 5 minutes. */
+const SECONDS = 300;
+/** Without a tick for longer than this the engine stood still and heard nobody; less is a busy moment. */
+const LONGEST_PAUSE = 5;
 
 /** What the whole receiver hears: tells "no requests" from "no telemetry", and how much it missed itself. */
 export class Hearing {
   /** When anything was last accepted, whoever sent it; null: nothing yet. */
   heardAt: UnixMs | null = null;
+  private readonly everySecond: boolean;
   private accepted = 0;
-  private refusing = 0;
-  private meanGapMs = 0;
-  private readonly refusedTicks = new Uint8Array(TICKS);
-  private ticks = 0;
-  private refused = 0;
+  private turnedAway = 0;
+  private meanGapMs: number | null = null;
+  /** By second, 1 where requests were turned away or the engine stood still. */
+  private readonly missed = new Uint8Array(SECONDS);
+  private missedSeconds = 0;
+  private first: UnixSecond | null = null;
+  private last: UnixSecond = 0;
 
   /**
-   * Once a tick, with the receiver's running counters.
+   * @param everySecond ticks come once a second, so that a pause between them is time in which the engine
+   *   was down; false where ticks follow the data's clock
+   */
+  constructor(everySecond = true) {
+    this.everySecond = everySecond;
+  }
+
+  /**
+   * Once a tick, with the receiver's running counters. `now` never goes back.
    *
    * @param accepted requests accepted so far
    * @param turnedAway requests refused so far because the receiver could not take them
    */
   tick(now: UnixMs, accepted: number, turnedAway: number): void {
-    const slot = this.ticks++ % TICKS;
-    this.refused -= this.refusedTicks[slot]!;
-    this.refusedTicks[slot] = turnedAway > this.refusing ? 1 : 0;
-    this.refused += this.refusedTicks[slot]!;
-    this.refusing = turnedAway;
+    this.moveTo(Math.floor(now / SECOND));
+    if (turnedAway > this.turnedAway) this.mark(this.last);
+    this.turnedAway = turnedAway;
     if (accepted === this.accepted) return;
     this.accepted = accepted;
-    if (this.heardAt !== null) {
+    if (this.heardAt !== null && now > this.heardAt) {
       const gap = now - this.heardAt;
-      this.meanGapMs += 0.1 * (Math.min(gap, 60_000) - this.meanGapMs);
+      if (this.meanGapMs === null) this.meanGapMs = Math.min(gap, HOUR);
+      // One outage must not teach that outages are usual.
+      else
+        this.meanGapMs +=
+          0.1 * (Math.min(gap, Math.max(MINUTE, 10 * this.meanGapMs)) - this.meanGapMs);
     }
     this.heardAt = now;
   }
 
   /** Share of the last 5 minutes, or of the time since the start, in which everything was accepted. */
   coverage(): number {
-    const ticks = Math.min(this.ticks, TICKS);
-    return ticks === 0 ? 1 : 1 - this.refused / ticks;
+    if (this.first === null) return 1;
+    return 1 - this.missedSeconds / Math.min(SECONDS, this.last - this.first + 1);
   }
 
-  /** Nothing at all for a minute, where three times the usual gap is less. */
+  /** Nothing at all for a minute, or for several times the usual gap where that is longer. */
   silent(now: UnixMs): boolean {
     if (this.heardAt === null) return true;
-    return now - this.heardAt > Math.max(60_000, 3 * this.meanGapMs);
+    return now - this.heardAt > Math.max(MINUTE, IMPROBABLE_GAPS * (this.meanGapMs ?? 0));
+  }
+
+  private moveTo(second: UnixSecond): void {
+    if (this.first === null) {
+      this.first = second;
+      this.last = second;
+      return;
+    }
+    const stoodStill = this.everySecond && second - this.last > LONGEST_PAUSE;
+    for (let s = Math.max(this.last + 1, second - SECONDS + 1); s <= second; s++) {
+      const slot = s % SECONDS;
+      this.missedSeconds -= this.missed[slot]!;
+      this.missed[slot] = 0;
+      if (stoodStill && s < second) this.mark(s);
+    }
+    this.last = Math.max(this.last, second);
+  }
+
+  private mark(second: UnixSecond): void {
+    const slot = second % SECONDS;
+    this.missedSeconds += 1 - this.missed[slot]!;
+    this.missed[slot] = 1;
   }
 }
+
+/** A silence of so many mean gaps has p < 0.001 where requests come by chance: -ln 0.001. */
+const IMPROBABLE_GAPS = 6.9;

@@ -1,10 +1,10 @@
 import type { Silence } from "../decide/state.ts";
-import type { UnixMs } from "../model/time.ts";
+import { HOUR, MINUTE, type UnixMs } from "../model/time.ts";
 import type { Hearing } from "./hearing.ts";
 
 /** Less data than this says nothing yet. */
 const WARM_UP_MS = 15_000;
-const SHORTEST_SILENCE_MS = 60_000;
+const SHORTEST_SILENCE_MS = MINUTE;
 /** Silence this improbable at the usual rate is no chance: -ln 0.001. */
 const IMPROBABLE = 6.9;
 const LEAST_COVERAGE = 0.9;
@@ -15,15 +15,22 @@ export class Presence {
   lastHeardAt: UnixMs | null = null;
   /** Requests per second of the last hour in which there were some. */
   usualRate = 0;
-  private meanGapMs = 0;
+  /** Between arrivals; null before the second one. */
+  private meanGapMs: number | null = null;
 
-  /** Requests arrived. */
+  /**
+   * Requests arrived. When the clock was set back by more than a minute this makes the SLO stale until it has
+   * caught up, and rightly: what arrives meanwhile counts in seconds that short windows have left behind.
+   */
   heard(now: UnixMs): void {
     if (this.lastHeardAt === null) this.firstHeardAt = now;
     else if (now > this.lastHeardAt) {
+      const gap = now - this.lastHeardAt;
+      if (this.meanGapMs === null) this.meanGapMs = Math.min(gap, HOUR);
       // One outage must not teach that outages are usual.
-      const gap = Math.min(now - this.lastHeardAt, Math.max(10 * this.meanGapMs, 60_000));
-      this.meanGapMs += 0.1 * (gap - this.meanGapMs);
+      else
+        this.meanGapMs +=
+          0.1 * (Math.min(gap, Math.max(10 * this.meanGapMs, MINUTE)) - this.meanGapMs);
     }
     this.lastHeardAt = now;
   }
@@ -39,12 +46,14 @@ export class Presence {
   silence(now: UnixMs, hearing: Hearing): Silence | null {
     if (this.firstHeardAt === null || this.lastHeardAt === null) return "no-data";
     if (hearing.coverage() < LEAST_COVERAGE) return "no-data";
+    // Nobody is heard: that says nothing of this SLO, however rare its requests are.
+    if (hearing.silent(now)) return "no-data";
     const silentMs = now - this.lastHeardAt;
     const stale =
       silentMs > SHORTEST_SILENCE_MS &&
-      silentMs > 3 * this.meanGapMs &&
+      silentMs > 3 * (this.meanGapMs ?? 0) &&
       (this.usualRate * silentMs) / 1000 > IMPROBABLE;
-    if (stale) return hearing.silent(now) ? "no-data" : "stale";
+    if (stale) return "stale";
     return this.lastHeardAt - this.firstHeardAt < WARM_UP_MS && now - this.firstHeardAt < WARM_UP_MS
       ? "warming-up"
       : null;

@@ -12,7 +12,9 @@ import type { Calendar } from "../ports/calendar.ts";
 import { BudgetLedger } from "../windows/ledger.ts";
 import { SloWindows } from "../windows/rings.ts";
 import { SliceJudge } from "../windows/slices.ts";
+import { longestWindowMs, SLO_TIERS } from "../windows/tiers.ts";
 import type { Hearing } from "./hearing.ts";
+import { Outlook } from "./outlook.ts";
 import { Presence } from "./presence.ts";
 
 /** A burn is fast when the pair stands for at least this burn rate. */
@@ -37,11 +39,14 @@ export class Track implements WindowSums {
   /** Why burn closed the gate, as it was then. */
   breach: Breach | null = null;
   override: Override | null = null;
+  /** When the decision is to be published again even if nothing has changed. */
+  refreshAt: UnixSecond = Number.NEGATIVE_INFINITY;
   readonly presence: Presence;
   readonly burnWindows: readonly BurnWindow[];
   readonly watch: PairWatch;
   readonly forecast: Forecast;
   readonly ledger: BudgetLedger;
+  readonly outlook = new Outlook();
   private readonly windows: SloWindows;
   private readonly slices: SliceJudge | null;
   private readonly calendar: Calendar;
@@ -59,6 +64,7 @@ export class Track implements WindowSums {
     this.index = index;
     this.calendar = calendar;
     this.burnWindows = windowsOf(slo);
+    const { policy } = slo;
     const nowSecond = Math.floor(now / SECOND);
     const period: BurnWindow = { label: slo.period.text, durationMs: slo.period.durationMs };
     const all =
@@ -66,8 +72,11 @@ export class Track implements WindowSums {
     const kept = previous !== undefined && sameCounting(previous.slo, slo) ? previous : null;
     this.windows = kept?.windows.withWindows(all) ?? new SloWindows(all, nowSecond);
     const shared = { rings: this.windows, windowIndex: all.length - 1 };
+    const samePeriod =
+      kept !== null && JSON.stringify(kept.slo.period) === JSON.stringify(slo.period);
+    const bothRolling = kept?.slo.period.kind === "rolling" && slo.period.kind === "rolling";
     this.ledger =
-      kept !== null && JSON.stringify(kept.slo.period) === JSON.stringify(slo.period)
+      kept !== null && (samePeriod || bothRolling)
         ? kept.ledger.withRings(slo.period, nowSecond, shared)
         : new BudgetLedger(slo.period, nowSecond, slo.period.kind === "rolling" ? shared : null);
     const budgeting = slo.budgeting;
@@ -78,22 +87,32 @@ export class Track implements WindowSums {
     this.forecast = sameObjective ? kept.forecast : new Forecast(slo.objective);
     this.watch = new PairWatch(
       slo.objective,
-      slo.policy.pairs.map((pair) => ({
+      policy.pairs.map((pair) => ({
         pair,
         short: this.placeOf(pair.short),
         long: this.placeOf(pair.long),
       })),
-      this.slices === null ? slo.policy.minBad : MIN_BAD_SLICES,
+      this.slices === null ? policy.minBad : MIN_BAD_SLICES,
       this.placeOf(SHOWN_WINDOWS[0]!),
       this.slices === null,
     );
-    if (sameObjective) this.watch.takeOver(kept.watch);
     this.gate = previous?.gate ?? initialState(slo.policy, now);
-    if (!sameObjective && this.gate.burnClosed !== null) this.watch.close(null);
-    this.breach = kept?.breach ?? null;
+    if (previous !== undefined && previous.slo.policy.keepClosedForMs !== policy.keepClosedForMs) {
+      this.gate = { ...this.gate, holdMs: policy.keepClosedForMs };
+    }
+    if (sameObjective) this.watch.takeOver(kept.watch);
+    else if (previous !== undefined) {
+      this.watch.restart(now);
+      if (this.gate.burnClosed !== null) this.watch.close(null);
+      this.forecast.restart(now, this.gate.burnClosed !== null);
+    }
+    this.breach = sameObjective ? kept.breach : null;
     this.override = previous?.override ?? null;
     this.minute = Math.floor(now / MINUTE);
+    this.minuteTotal = kept?.minuteTotal ?? 0;
+    this.minuteBad = kept?.minuteBad ?? 0;
     this.startPeriod(now);
+    if (kept !== null && this.ledger !== kept.ledger && !bothRolling) this.carryOver(kept, now);
   }
 
   /** Adds one cell of an admitted delta. Counts in COUNT_UNIT units, squares in requests. */
@@ -123,7 +142,8 @@ export class Track implements WindowSums {
     const budget = this.budget(now);
     findings.burn = breach === null ? this.forecastCloses(now) : reasonOf(breach);
     findings.calmSince = this.watch.calmSinceMs();
-    findings.exhausted = isExhausted(budget, this.ledger.historySeconds(nowSecond));
+    findings.exhausted =
+      !this.slo.sampledUpstream && isExhausted(budget, this.ledger.historySeconds(nowSecond));
     findings.replenished = budget.remaining !== null && budget.remaining >= REPLENISHED;
     findings.silence = this.presence.silence(now, hearing);
     findings.override = this.override;
@@ -140,8 +160,22 @@ export class Track implements WindowSums {
       this.breach = null;
       this.watch.open(now);
       this.forecast.restart(now, false);
+    } else if (before.burnClosed !== next.burnClosed && breach !== null) {
+      // It got worse: the numbers that say so are those of the pair that now breaches.
+      this.breach = breach;
     }
     return next.sequence !== before.sequence;
+  }
+
+  /**
+   * Counts (requests or slices, not units) from before anyone watched: they belong to the budget, but are no
+   * evidence, no traffic that was heard, and nothing to forecast from.
+   */
+  addPast(second: UnixSecond, total: number, bad: number): void {
+    if (this.slo.period.kind === "rolling") {
+      this.windows.add(second, total * COUNT_UNIT, bad * COUNT_UNIT);
+    }
+    this.ledger.add(second, total * COUNT_UNIT, bad * COUNT_UNIT);
   }
 
   /** Requests (or slices) of the window at this place of `burnWindows`. */
@@ -169,7 +203,8 @@ export class Track implements WindowSums {
       objective: this.slo.objective,
       totalSeen: this.ledger.total() / COUNT_UNIT,
       badSeen: this.ledger.bad() / COUNT_UNIT,
-      planned: this.slo.plannedRequests,
+      // Of time slices nobody knows beforehand how many will see a request.
+      planned: this.slices === null ? this.slo.plannedRequests : null,
       historySeconds: this.ledger.historySeconds(nowSecond),
       periodSeconds: this.slo.period.durationMs / SECOND,
       observedFullPeriod: this.ledger.observedFullPeriod(nowSecond),
@@ -221,6 +256,22 @@ export class Track implements WindowSums {
     if (place < 0 || !this.watch.burning(this, place, now)) return null;
     const hour = this.forecast.at(HOUR);
     return hour !== null && hour.lo80 > policy.pairs[place]!.threshold ? "forecast" : null;
+  }
+
+  /** The period was edited to or from a calendar one: what the rings still know of it counts. */
+  private carryOver(kept: Track, now: UnixMs): void {
+    const nowSecond = Math.floor(now / SECOND);
+    const first = nowSecond - kept.ledger.historySeconds(nowSecond);
+    const period = this.slo.period;
+    if (period.kind === "rolling") {
+      if (this.ledger.total() > 0) this.ledger.add(first, this.ledger.total(), this.ledger.bad());
+      return;
+    }
+    const { start } = this.calendar.periodAt(period, now);
+    const durationMs = Math.min(now - start, longestWindowMs(SLO_TIERS));
+    if (!(durationMs > 0)) return;
+    const seen = this.windows.withWindows([{ label: "period so far", durationMs }]);
+    this.ledger.add(Math.max(first, Math.floor(start / SECOND)), seen.totalOf(0), seen.badOf(0));
   }
 
   private startPeriod(now: UnixMs): void {

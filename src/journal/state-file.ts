@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { EngineError } from "../model/errors.ts";
 import type { Override } from "../model/gate.ts";
 
@@ -80,8 +80,15 @@ async function read(path: string): Promise<Stored | null> {
       `has format ${JSON.stringify(value?.format)}, this version reads ${FORMAT}; was it written by a newer slogate?`,
     );
   }
-  if (!Number.isInteger(value.epoch) || !Array.isArray(value.overrides)) {
-    throw unusable(path, "lacks epoch or overrides; move it away to start with an empty state");
+  if (
+    !isEpoch(value.epoch) ||
+    !Array.isArray(value.overrides) ||
+    !value.overrides.every(isOverride)
+  ) {
+    throw unusable(
+      path,
+      "lacks a sound epoch or overrides; move it away to start with an empty state",
+    );
   }
   return value as Stored;
 }
@@ -96,6 +103,26 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await handle.close();
   }
   await rename(fresh, path);
+  // The rename must outlast a power failure too: an epoch that went back would make readers deaf.
+  const directory = await open(dirname(path), "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function isEpoch(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isOverride(value: unknown): value is Override {
+  const { slo, state, author, reason, createdAt, expiresAt } = (value ?? {}) as Partial<Override>;
+  return (
+    [slo, author, reason].every((text) => typeof text === "string") &&
+    (state === "open" || state === "closed") &&
+    [createdAt, expiresAt].every((at) => Number.isFinite(at))
+  );
 }
 
 function unusable(path: string, what: string, cause?: unknown): EngineError {

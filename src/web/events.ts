@@ -10,7 +10,7 @@ export interface EventStreamSettings {
   readonly message: (decision: GateDecision) => DecisionMessage;
   /** Silence after which a comment is sent, so that proxies keep the connection. Default 15 s. */
   readonly heartbeatMs?: number;
-  /** Unsent bytes beyond the first snapshot at which a client is dropped. Default 1 MiB. */
+  /** Unsent bytes beyond a snapshot at which a client is dropped. Default 1 MiB. */
   readonly mostPendingBytes?: number;
   /** Default 500. */
   readonly mostClients?: number;
@@ -20,7 +20,7 @@ interface Client {
   readonly response: ServerResponse;
   /** Null: all. */
   readonly slos: ReadonlySet<string> | null;
-  /** What may wait unsent: the limit and, until it has gone, the first snapshot. */
+  /** What may wait unsent: the limit and, until they have gone, snapshots. */
   mostPendingBytes: number;
 }
 
@@ -28,7 +28,7 @@ interface Client {
 export interface EventStream {
   /**
    * Answers with `event: snapshot` (`{"data": [decision, ...]}`), then `event: decision` per transition and
-   * refresh. A client that does not read is dropped: its reconnect brings it a new snapshot.
+   * refresh, and a new snapshot when SLOs were removed. A client that does not read is dropped: its reconnect brings it a new snapshot.
    *
    * @throws ApiError 503 when there are too many clients
    */
@@ -51,6 +51,14 @@ export function eventStream(settings: EventStreamSettings): EventStream {
     client.response.write(text);
     if (client.response.writableLength > client.mostPendingBytes) client.response.destroy();
   };
+  const pushSnapshot = (client: Client, present: readonly GateDecision[], before: string): void => {
+    const { slos } = client;
+    const data = present.filter((d) => slos === null || slos.has(d.slo)).map(message);
+    const text = before + snapshotFrame(data);
+    // However large it is, a snapshot alone is no reason to drop whoever reads it.
+    client.mostPendingBytes += Buffer.byteLength(text);
+    push(client, text);
+  };
   const onDecisions = (decisions: readonly GateDecision[]): void => {
     const frames = decisions.map((d) => frame(message(d)));
     const all = frames.join("");
@@ -63,12 +71,19 @@ export function eventStream(settings: EventStreamSettings): EventStream {
   };
   const begin = (): (() => void) => {
     const unwatch = reader.watch(onDecisions);
-    const heartbeat = setInterval(
-      () => {
-        for (const client of clients) push(client, ": still here\n\n");
-      },
-      settings.heartbeatMs ?? 15 * SECOND,
-    );
+    let names = reader.list().map((d) => d.slo);
+    const beat = (): void => {
+      const present = reader.list();
+      const left = new Set(present.map((d) => d.slo));
+      // No decision tells that an SLO was removed: readers learn it from a snapshot without it.
+      const isRemoved = names.some((name) => !left.has(name));
+      names = [...left];
+      for (const client of clients) {
+        if (isRemoved) pushSnapshot(client, present, "");
+        else push(client, ": still here\n\n");
+      }
+    };
+    const heartbeat = setInterval(beat, settings.heartbeatMs ?? 15 * SECOND);
     return () => {
       clearInterval(heartbeat);
       unwatch();
@@ -99,23 +114,17 @@ export function eventStream(settings: EventStreamSettings): EventStream {
         return;
       }
       const wanted = slos.length === 0 ? null : new Set(slos);
+      const client: Client = { response, slos: wanted, mostPendingBytes };
       // Snapshot and registration in one turn of the event loop: no transition falls between them.
-      const present = reader.list().filter((d) => wanted === null || wanted.has(d.slo));
-      const text = `retry: ${RECONNECT_MS}\n${snapshotFrame(present.map(message))}`;
-      const client: Client = {
-        response,
-        slos: wanted,
-        mostPendingBytes: mostPendingBytes + Buffer.byteLength(text),
-      };
       clients.add(client);
       stop ??= begin();
       response.on("close", () => leave(client));
       // A reader that vanishes is no fault of ours; "close" follows.
       response.on("error", () => {});
-      response.once("drain", () => {
+      response.on("drain", () => {
         client.mostPendingBytes = mostPendingBytes;
       });
-      push(client, text);
+      pushSnapshot(client, reader.list(), `retry: ${RECONNECT_MS}\n`);
     },
     close() {
       for (const client of [...clients]) {

@@ -23,14 +23,12 @@ export function unknownSlo(
   };
 }
 
-/** The known name most like `name`: two letters or a third of them may differ, or it contains `name`. */
+/** The known name most like `name`: one letter or a third of them may differ, or it contains `name`. */
 export function nearest(name: string, known: readonly string[]): string | null {
   if (name === "" || name.length > LONGEST_NAME) return null;
   const wanted = name.toLowerCase();
   let best: string | null = null;
-  // Two letters swapped are a distance of 2; of three letters that would leave nothing alike.
-  const most = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3));
-  let bestDistance = most + 1;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of known.slice(0, MOST_COMPARED)) {
     const distance = editDistance(wanted, candidate.toLowerCase().slice(0, LONGEST_NAME));
     if (distance < bestDistance) {
@@ -42,15 +40,21 @@ export function nearest(name: string, known: readonly string[]): string | null {
   return known.find((candidate) => candidate.toLowerCase().includes(wanted)) ?? null;
 }
 
-/** Letters to insert, remove or replace: Levenshtein's distance, one row of its table at a time. */
+/** Letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+      let least = Math.min(replaced, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        least = Math.min(least, (beforePrevious[j - 2] ?? 0) + 1);
+      }
+      row.push(least);
     }
+    beforePrevious = previous;
     previous = row;
   }
   return previous[b.length] ?? 0;

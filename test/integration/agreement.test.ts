@@ -62,7 +62,7 @@ function recordSpans(): ReadableSpan[] {
   ] as const) {
     const provider = new TracerProvider({
       resource: resourceFromAttributes({ "service.name": service, "service.version": version }),
-      spanProcessors: [new SimpleSpanProcessor(exporter)],
+      spanProcessors: [new SimpleSpanProcessor({ exporter })],
     });
     const tracer = provider.getTracer("agreement");
     for (let i = 0; i < 150; i++) {

@@ -25,6 +25,10 @@ export class GateSource implements GateReader, OverrideControl {
     for (const listener of [...this.#listeners]) listener(decisions);
   }
 
+  remove(slo: string): void {
+    this.#decisions.delete(slo);
+  }
+
   list(): GateDecision[] {
     return [...this.#decisions.values()].sort((a, b) => (a.slo < b.slo ? -1 : 1));
   }

@@ -2,6 +2,7 @@ import { Ingest } from "../../src/aggregate/ingest.ts";
 import { compileRules } from "../../src/aggregate/rules.ts";
 import { SeriesStore } from "../../src/aggregate/series.ts";
 import { VersionTable } from "../../src/aggregate/versions.ts";
+import { FingerprintMemory } from "../../src/journal/fingerprints.ts";
 import { MemoryAdmission } from "../../src/journal/memory-admission.ts";
 import type { RequestDelta } from "../../src/model/delta.ts";
 import { COUNT_UNIT } from "../../src/model/delta.ts";
@@ -71,7 +72,7 @@ export class IngestRig {
   /** Cells of all admitted requests, in order; those of one request are sorted. */
   readonly cells: Cell[] = [];
   now = NOW;
-  private readonly ingest: Ingest;
+  readonly consumer: Ingest;
   private slos: readonly Slo[];
 
   constructor(
@@ -87,8 +88,12 @@ export class IngestRig {
     this.versions = new VersionTable(options.versionLimit ?? 100);
     this.series = new SeriesStore(options.listeningSince ?? NOW - 60_000, options.seriesLimit);
     this.admission =
-      options.admission ?? new MemoryAdmission((delta) => this.cells.push(...this.cellsOf(delta)));
-    this.ingest = new Ingest({
+      options.admission ??
+      new MemoryAdmission(
+        (delta) => this.cells.push(...this.cellsOf(delta)),
+        new FingerprintMemory(1_000),
+      );
+    this.consumer = new Ingest({
       rules: compileRules(slos, (slo) => slos.indexOf(slo)),
       admission: this.admission,
       clock: { now: () => this.now },
@@ -101,13 +106,13 @@ export class IngestRig {
   /** Compiles these instead; an SLO keeps its column by its place in the list. */
   useSlos(slos: readonly Slo[]): void {
     this.slos = slos;
-    this.ingest.useRules(compileRules(slos, (slo) => slos.indexOf(slo)));
+    this.consumer.useRules(compileRules(slos, (slo) => slos.indexOf(slo)));
   }
 
   /** What the sender is answered. */
   send(signal: Signal, encoding: Encoding, bytes: Uint8Array): Outcome {
     const answers: Outcome[] = [];
-    this.ingest.consume(signal, encoding, bytes, (outcome) => answers.push(outcome));
+    this.consumer.consume(signal, encoding, bytes, (outcome) => answers.push(outcome));
     if (answers.length !== 1) throw new Error(`done was called ${answers.length} times`);
     return answers[0]!;
   }

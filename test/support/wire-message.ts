@@ -71,7 +71,7 @@ export const UNKNOWN_FIELDS: readonly WireField[] = [
   fixed64(2000, 77),
   text(2001, "nobody knows this"),
   fixed32(2002, 5),
-  message(536_870_911, [text(1, "the largest field number")]),
+  text(536_870_911, "the largest field number"),
 ];
 
 /** Varint bytes, with `padding` bytes more than needed. */

@@ -1,4 +1,4 @@
-import { Observable, type OperatorFunction, type Subscription, timer } from "rxjs";
+import { Observable, type OperatorFunction, Subscription, timer } from "rxjs";
 import { EngineError } from "../../model/errors.ts";
 import type { GateDecision } from "../../model/gate.ts";
 import type { DecisionSink } from "../../ports/decision-sink.ts";
@@ -33,7 +33,7 @@ export interface PublishReport {
  * 1. A publication arrives: a sink of transitions queues it if it is one; a sink of the latest replaces
  *    what waits for the same SLO.
  * 2. When no call runs, what waits becomes the next call's batch.
- * 3. A call that fails retryably is made again with the same batch after a delay; what arrives
+ * 3. A call that fails retryably, or does not answer by its deadline, is made again with the same batch after a delay; what arrives
  *    meanwhile waits. One that fails for good is reported as dropped.
  * 4. When the source completes, what waits is still offered, once each, then the operator completes.
  */
@@ -51,8 +51,10 @@ export function publishTo(
       let batch: readonly GateDecision[] | null = null;
       let attempt = 0;
       let sourceDone = false;
+      /** The delay before `batch` is offered again. */
       let waiting: Subscription | null = null;
-      let abort: AbortController | null = null;
+      /** The call that runs; unsubscribing aborts it. */
+      let running: Subscription | null = null;
 
       const report = (
         outcome: PublishReport["outcome"],
@@ -84,33 +86,50 @@ export function publishTo(
         return taken;
       };
 
-      const call = async (): Promise<void> => {
-        if (batch === null) return;
+      const call = (): void => {
         const decisions = batch;
-        abort = new AbortController();
-        const deadline = timer(settings.deadlineMs).subscribe(() => abort?.abort());
+        if (decisions === null) return;
+        waiting = null;
         const began = settings.monotonicMs();
-        let error: EngineError | null = null;
-        try {
-          await sink.publish(decisions, abort.signal);
-        } catch (thrown) {
-          error = asEngineError(thrown, sink.name);
-        }
-        deadline.unsubscribe();
-        const seconds = (settings.monotonicMs() - began) / 1000;
-        if (subscriber.closed) return;
-        if (error === null) {
-          report("sent", decisions.length, seconds, null);
-        } else if (error.retryable && !sourceDone) {
-          report("failed", decisions.length, seconds, error);
+        const abort = new AbortController();
+        let settled = false;
+        const settle = (error: EngineError | null): void => {
+          if (settled) return;
+          settled = true;
+          deadline.unsubscribe();
+          running = null;
+          settledAs(decisions, error, (settings.monotonicMs() - began) / 1000);
+        };
+        const deadline = timer(settings.deadlineMs).subscribe(() => {
+          abort.abort();
+          // A sink that heeds the signal rejects now or soon; one that does not must not block the queue.
+          settle(deadlineError(sink.name, settings.deadlineMs));
+        });
+        running = new Subscription(() => {
+          settled = true;
+          deadline.unsubscribe();
+          abort.abort();
+        });
+        offer(sink, decisions, abort.signal).then(
+          () => settle(null),
+          (thrown: unknown) => settle(asEngineError(thrown, sink.name)),
+        );
+      };
+
+      const settledAs = (
+        decisions: readonly GateDecision[],
+        error: EngineError | null,
+        seconds: number,
+      ): void => {
+        if (error?.retryable === true && !sourceDone) {
           attempt++;
-          waiting = timer(settings.retryDelayMs(attempt)).subscribe(() => void call());
+          waiting = timer(settings.retryDelayMs(attempt)).subscribe(call);
+          report("failed", decisions.length, seconds, error);
           return;
-        } else {
-          report("dropped", decisions.length, seconds, error);
         }
         attempt = 0;
         batch = null;
+        report(error === null ? "sent" : "dropped", decisions.length, seconds, error);
         proceed();
       };
 
@@ -119,7 +138,7 @@ export function publishTo(
         const next = nextBatch();
         if (next.length > 0) {
           batch = next;
-          void call();
+          call();
         } else if (sourceDone) subscriber.complete();
       };
 
@@ -132,21 +151,41 @@ export function publishTo(
         complete: () => {
           sourceDone = true;
           // A batch that waits for its retry gets its last try now.
-          if (waiting !== null && !waiting.closed) {
+          if (waiting !== null) {
             waiting.unsubscribe();
-            void call();
+            call();
           } else proceed();
         },
       });
       return () => {
         subscription.unsubscribe();
         waiting?.unsubscribe();
-        abort?.abort();
+        running?.unsubscribe();
       };
     });
 }
 
-function asEngineError(thrown: unknown, sink: string): EngineError {
+/** The call, however it fails. Not awaited but followed by its own `then`, so that a test's clock can drive it. */
+function offer(
+  sink: DecisionSink,
+  decisions: readonly GateDecision[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    return sink.publish(decisions, signal);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
+}
+
+function deadlineError(sink: string, deadlineMs: number): EngineError {
+  return new EngineError("SINK_UNAVAILABLE", `${sink}: no answer within ${deadlineMs} ms`, {
+    retryable: true,
+  });
+}
+
+/** What adapters throw that is no EngineError is taken for an outage: worth another try. */
+export function asEngineError(thrown: unknown, sink: string): EngineError {
   if (thrown instanceof EngineError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return new EngineError("SINK_UNAVAILABLE", `${sink}: ${text}`, {

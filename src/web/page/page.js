@@ -48,7 +48,11 @@ async function connect() {
     }
     if (!response.ok) throw new Error(`the engine answered ${response.status}`);
     let rest = "";
-    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+    // A reader and not `for await`, which Safari's streams do not know yet.
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value: text } = await reader.read();
+      if (done) break;
       clearTimeout(timer);
       timer = setTimeout(() => abort.abort(), SILENCE_MS);
       const frames = (rest + text).split("\n\n");
@@ -87,7 +91,7 @@ function take(frame) {
 }
 
 function askForToken(wasWrong) {
-  setPhase("lost");
+  setPhase("token");
   element("token-form").hidden = false;
   element("token").focus();
   if (wasWrong) element("connection").textContent = "the token was refused";
@@ -95,7 +99,12 @@ function askForToken(wasWrong) {
 
 function setPhase(next) {
   phase = next;
-  const words = { connecting: "connecting", live: "live", lost: "disconnected, trying again" };
+  const words = {
+    connecting: "connecting",
+    live: "live",
+    lost: "disconnected, trying again",
+    token: "waiting for the token",
+  };
   element("connection").dataset.state = next;
   element("connection").textContent = words[next];
   schedule();
@@ -156,14 +165,19 @@ function shownState(gate, now) {
   return isExpired ? "unknown" : gate.state;
 }
 
+const NOT_LOADED = {
+  connecting: "Loading the gates…",
+  live: "Loading the gates…",
+  lost: "The engine cannot be reached yet.",
+  token: "The gates are shown once the token is given.",
+};
+
 /** Rows are kept and changed in place, so that selection, focus and screen readers are not disturbed. */
 function drawRows(list, now) {
   const body = element("rows");
   if (list.length === 0) {
     const message = !loaded
-      ? phase === "lost"
-        ? "The engine cannot be reached yet."
-        : "Loading the gates…"
+      ? NOT_LOADED[phase]
       : gates.size === 0
         ? "No SLOs yet. Put OpenSLO files where `slos` in slogate.yaml points; they appear here at once."
         : "No gate matches the filter.";
@@ -247,6 +261,8 @@ function fillRow(row, gate, now) {
 }
 
 function asides(gate, now) {
+  // What an expired decision allowed is worth nothing any more.
+  if (gate.shown !== gate.state) return ["expired"];
   const list = [gate.reason];
   if (gate.mode === "shadow") list.push("shadow: rollouts pass");
   else if (gate.shown === "unknown" || gate.allowed !== (gate.shown === "open"))

@@ -37,8 +37,10 @@ describe("override", () => {
   });
 
   it("closes a gate, in the name of another author", async () => {
-    await run({ ...opening, open: false, close: true, author: "bo" });
+    await run({ ...opening, open: false, close: true, author: "bo", for: "1.5h" });
     expect(source.overrides).toMatchObject([{ state: "closed", author: "bo" }]);
+    const [set] = source.overrides;
+    expect((set?.expiresAt ?? 0) - (set?.createdAt ?? 0)).toBe(5_400_000);
   });
 
   it("gives a gate back to the engine", async () => {

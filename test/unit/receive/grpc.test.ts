@@ -75,7 +75,7 @@ describe("an Export call", () => {
   it("keeps concurrent requests apart", async () => {
     const { consumer, port } = await startGrpc();
     const clients = [grpcClient(port), grpcClient(port, GZIP), grpcClient(port)];
-    const sent = Array.from({ length: 30 }, (_, i) => Buffer.alloc(40_000 + 997 * i, i + 1));
+    const sent = Array.from({ length: 30 }, (_, i) => randomBytes(900_000 + 997 * i));
     await Promise.all(
       sent.map((bytes, i) => exportBytes(clients[i % 3] ?? grpcClient(port), TRACES, bytes)),
     );
@@ -246,6 +246,21 @@ describe("limits", () => {
     session.destroy();
     await until(() => limits.requests === 0);
     expect(limits.bytes).toBe(0);
+    expect(consumer.requests).toHaveLength(0);
+  });
+
+  it("let go of a request whose sender disappears while it is decompressed", async () => {
+    const { port, limits, consumer } = await startGrpc({ maxMessageBytes: 200 * MIB });
+    const bomb = await gzipOfZeros(150);
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    session.on("error", () => {});
+    const stream = session.request(callHeaders({ "grpc-encoding": "gzip" }));
+    stream.on("error", () => {});
+    stream.end(frame(bomb, 1));
+    await until(() => limits.bytes > bomb.length + 5);
+    session.destroy();
+    await until(() => limits.requests === 0);
+    await until(() => limits.bytes === 0);
     expect(consumer.requests).toHaveLength(0);
   });
 

@@ -140,9 +140,6 @@ describe("a POST", () => {
   it("with Expect is told to continue, or refused before it sends its body", async () => {
     const { port, consumer } = await startHttp();
     const expecting = { ...PROTOBUF, expect: "100-continue" };
-    expect((await send(port, "/v1/traces", expecting, "abc")).status).toBe(200);
-    const large = { ...expecting, "content-length": String(2 * MIB) };
-    let continued = false;
     const to = {
       host: "127.0.0.1",
       port,
@@ -150,6 +147,16 @@ describe("a POST", () => {
       method: "POST",
       agent: false as const,
     };
+    const accepted = await new Promise((resolve) => {
+      const small = request({ ...to, headers: { ...expecting, "content-length": "3" } }, (answer) =>
+        resolve(answer.statusCode),
+      );
+      small.on("continue", () => small.end("abc"));
+      small.flushHeaders();
+    });
+    expect(accepted).toBe(200);
+    const large = { ...expecting, "content-length": String(2 * MIB) };
+    let continued = false;
     const status = await new Promise((resolve) => {
       const call = request({ ...to, headers: large }, (answer) => resolve(answer.statusCode));
       call.on("continue", () => {
@@ -347,6 +354,7 @@ describe("stopping", () => {
     expect(answer.toLowerCase()).toContain("retry-after: 2");
     expect(counters.requestsRefused).toEqual({ "shutting-down": 1 });
     await expect(send(port, "/v1/traces", PROTOBUF, "b")).rejects.toThrow("ECONNREFUSED");
+    await new Promise((resolve) => setTimeout(resolve, 300));
     expect(stopped).toBe(false);
     held[0]?.(null);
     expect((await accepted).status).toBe(200);

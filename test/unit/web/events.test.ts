@@ -94,6 +94,15 @@ describe("GET /v1/events", () => {
     await until("two heartbeats", () => stream.text().split("\n: still here\n").length > 2);
   });
 
+  it("sends a new snapshot when an SLO was removed", async () => {
+    await start({ heartbeatMs: 20 });
+    const stream = await listen();
+    await until("the first heartbeat", () => stream.text().includes(": still here"));
+    source.remove("pay");
+    await until("the second snapshot", () => stream.text().split("event: snapshot").length === 3);
+    expect(stream.text().split("event: snapshot")[2]).not.toContain('"slo":"pay"');
+  });
+
   it("asks the engine for decisions only while somebody listens", async () => {
     await start();
     expect(source.watchers).toBe(0);

@@ -8,6 +8,7 @@ describe("nearest", () => {
     ["payment-availabilty", "payment-availability"],
     ["PAYMENT-LATENCY", "payment-latency"],
     ["checkout", "checkout-latency"],
+    ["paymnet-latecny", "payment-latency"],
     ["paymnt-latncy", "payment-latency"],
   ])("finds for %s %s", (name, expected) => {
     expect(nearest(name, known)).toBe(expected);

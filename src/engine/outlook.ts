@@ -1,0 +1,67 @@
+import { exhaustion } from "../forecast/exhaustion.ts";
+import { COUNT_UNIT } from "../model/delta.ts";
+import type { Exhaustion, ForecastHorizon, ForecastReport } from "../model/gate.ts";
+import { DAY, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
+import type { Track } from "./track.ts";
+
+/**
+ * What the forecast says of one SLO. The forecast itself moves once a minute, and looking for the exhaustion
+ * walks over all hours of the period: so a report is kept until the minute ends, the gate makes a transition
+ * or the budget is spent.
+ */
+export class Outlook {
+  private minute = Number.NaN;
+  private sequence = -1;
+  private spent = false;
+  private kept: ForecastReport = { at: null, exhaustion: null };
+
+  /** @param budget bad requests allowed in the period */
+  report(track: Track, budget: number, now: UnixMs): ForecastReport {
+    const minute = Math.floor(now / MINUTE);
+    const { sequence } = track.gate;
+    const remainingBad = budget - track.ledger.bad() / COUNT_UNIT;
+    const spent = remainingBad <= 0;
+    if (minute !== this.minute || sequence !== this.sequence || spent !== this.spent) {
+      this.minute = minute;
+      this.sequence = sequence;
+      this.spent = spent;
+      this.kept = reportOf(track, remainingBad, now);
+    }
+    return this.kept;
+  }
+}
+
+function reportOf(track: Track, remainingBad: number, now: UnixMs): ForecastReport {
+  const hour = horizon(track, "1h", HOUR);
+  const day = horizon(track, "24h", DAY);
+  return {
+    at: hour === null || day === null ? null : { "1h": hour, "24h": day },
+    exhaustion: exhaustionOf(track, remainingBad, day ?? hour, now),
+  };
+}
+
+function horizon(track: Track, label: "1h" | "24h", ms: number): ForecastHorizon | null {
+  const forecast = track.forecast.at(ms);
+  return forecast && { ...forecast, calibration80: track.forecast.calibration80(label) };
+}
+
+function exhaustionOf(
+  track: Track,
+  remainingBad: number,
+  rate: ForecastHorizon | null,
+  now: UnixMs,
+): Exhaustion | null {
+  // Without a request there is no budget either, and "spent" would be wrong.
+  if (track.ledger.total() <= 0) return null;
+  const nowSecond = Math.floor(now / SECOND);
+  return exhaustion({
+    now,
+    remainingBad,
+    rate,
+    requestsPerSecond: track.forecast.requestRate(),
+    objective: track.slo.objective,
+    rollsOff: (seconds) => track.ledger.rollsOff(nowSecond, seconds) / COUNT_UNIT,
+    periodEndsAt: track.periodEndsAt(),
+    periodMs: track.slo.period.durationMs,
+  });
+}
