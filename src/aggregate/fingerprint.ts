@@ -1,4 +1,4 @@
-import { Hash128, word } from "../decode/hash128.ts";
+import { Hash128 } from "../decode/hash128.ts";
 import type { PointRecord } from "../decode/point-record.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
 
@@ -11,6 +11,8 @@ import type { SpanRecord } from "../decode/span-record.ts";
  */
 export class Fingerprint {
   readonly sum = new Uint32Array(5);
+  /** The same words, signed: adding those needs no doubles. */
+  private readonly lanes = new Int32Array(this.sum.buffer);
   private readonly hash = new Hash128();
 
   reset(): void {
@@ -19,30 +21,32 @@ export class Fingerprint {
 
   /** Adds a span by trace id and span id. */
   addSpan(span: SpanRecord): void {
-    const bytes = span.bytes;
-    const t = span.traceId;
-    const s = span.spanId;
-    if (isId(bytes, t, 16) && isId(bytes, s, 8)) {
-      this.hash.words(
-        word(bytes, t),
-        word(bytes, t + 4),
-        word(bytes, t + 8),
-        word(bytes, t + 12),
-        word(bytes, s),
-        word(bytes, s + 4),
-      );
-    } else {
-      // Without ids the times must tell: spans that merely look alike must both count.
-      this.hash.range(bytes, span.nameStart, span.nameEnd);
-      this.hash.words(
-        this.hash.a,
-        this.hash.b,
-        span.startHi,
-        span.startLo,
-        span.endHi ^ this.hash.c,
-        span.endLo,
-      );
+    if (span.traceId < 0 || span.spanId < 0) {
+      this.addSpanWithoutIds(span);
+      return;
     }
+    const view = span.view;
+    const t0 = view.getInt32(span.traceId, true);
+    const t1 = view.getInt32(span.traceId + 4, true);
+    const t2 = view.getInt32(span.traceId + 8, true);
+    const t3 = view.getInt32(span.traceId + 12, true);
+    const s0 = view.getInt32(span.spanId, true);
+    const s1 = view.getInt32(span.spanId + 4, true);
+    // An id of zeros only is invalid: whoever writes it has none.
+    if ((t0 | t1 | t2 | t3) === 0 || (s0 | s1) === 0) {
+      this.addSpanWithoutIds(span);
+      return;
+    }
+    this.hash.words(t0, t1, t2, t3, s0, s1);
+    this.add();
+  }
+
+  /** Without ids name and times must tell: spans that merely look alike must both count. */
+  private addSpanWithoutIds(span: SpanRecord): void {
+    const hash = this.hash;
+    hash.range(span.bytes, span.nameStart, span.nameEnd);
+    hash.words(hash.a, hash.b, hash.c, hash.d, span.startHi, span.startLo);
+    hash.words(hash.a, hash.b, hash.c, hash.d, span.endHi, span.endLo);
     this.add();
   }
 
@@ -56,19 +60,12 @@ export class Fingerprint {
   }
 
   private add(): void {
-    const sum = this.sum;
-    sum[0]!++;
-    sum[1]! += this.hash.a;
-    sum[2]! += this.hash.b;
-    sum[3]! += this.hash.c;
-    sum[4]! += this.hash.d;
+    const lanes = this.lanes;
+    const hash = this.hash;
+    lanes[0] = (lanes[0]! + 1) | 0;
+    lanes[1] = (lanes[1]! + hash.a) | 0;
+    lanes[2] = (lanes[2]! + hash.b) | 0;
+    lanes[3] = (lanes[3]! + hash.c) | 0;
+    lanes[4] = (lanes[4]! + hash.d) | 0;
   }
-}
-
-/** An id of zeros only is invalid: whoever writes it has none. */
-function isId(bytes: Uint8Array, start: number, length: number): boolean {
-  if (start < 0) return false;
-  // The last byte first: random and counted ids both end in something.
-  for (let i = start + length - 1; i >= start; i--) if (bytes[i] !== 0) return true;
-  return false;
 }

@@ -1,5 +1,4 @@
 import {
-  ABSENT,
   type AttributeSlots,
   BOOL,
   equalBytes,
@@ -9,84 +8,107 @@ import {
 } from "../decode/attributes.ts";
 import type { ValueTest } from "../model/matcher.ts";
 
-/** A `ValueTest` made ready for wire bytes: strings are encoded, texts and numbers stand for each other. */
-export interface CompiledTest {
-  slot(slots: AttributeSlots, slot: number, bytes: Uint8Array): boolean;
-  /** The same for a string field of the message itself, such as a name. */
-  range(bytes: Uint8Array, start: number, end: number): boolean;
-  number(value: number): boolean;
-}
-
 interface Values {
   readonly strings: readonly Uint8Array[];
+  /** Bit n is set when some string has a length of n modulo 32: most others are told by that. */
+  readonly lengths: number;
   readonly numbers: readonly number[];
   readonly bools: readonly number[];
 }
 
-/** Compiles once per rule; the result allocates nothing. */
-export function compileTest(test: ValueTest): CompiledTest {
-  const encoder = new TextEncoder();
-  const within = test.in === undefined ? null : valuesOf(test.in, encoder);
-  const without = test.notIn === undefined ? null : valuesOf(test.notIn, encoder);
-  const prefix = test.prefix === undefined ? null : encoder.encode(test.prefix);
-  const suffix = test.suffix === undefined ? null : encoder.encode(test.suffix);
-  const contains = test.contains === undefined ? null : encoder.encode(test.contains);
-  const textual = prefix !== null || suffix !== null || contains !== null;
-  const { gt, gte, lt, lte } = test;
-  const numeric = gt !== undefined || gte !== undefined || lt !== undefined || lte !== undefined;
-  // An absent attribute passes only tests that ask for absence or for "none of these", and nothing more.
-  const absentPasses =
-    within === null &&
-    !textual &&
-    !numeric &&
-    (test.exists === false || (without !== null && test.exists === undefined));
+/**
+ * A `ValueTest` made ready for wire bytes, once per rule: strings are encoded, texts and numbers stand for
+ * each other. Its methods allocate nothing. A class, so that every rule runs the same compiled code.
+ */
+export class CompiledTest {
+  /** What an absent attribute is: only for tests that ask for absence or for "none of these", and nothing more. */
+  readonly absentPasses: boolean;
+  private readonly within: Values | null;
+  private readonly without: Values | null;
+  private readonly prefix: Uint8Array | null;
+  private readonly suffix: Uint8Array | null;
+  private readonly contains: Uint8Array | null;
+  private readonly isTextual: boolean;
+  private readonly isNumeric: boolean;
+  private readonly presentFails: boolean;
+  /** Bounds, NaN where there is none. */
+  private readonly gt: number;
+  private readonly gte: number;
+  private readonly lt: number;
+  private readonly lte: number;
 
-  function inBounds(value: number): boolean {
-    if (Number.isNaN(value)) return false;
-    if (gt !== undefined && !(value > gt)) return false;
-    if (gte !== undefined && !(value >= gte)) return false;
-    if (lt !== undefined && !(value < lt)) return false;
-    return lte === undefined || value <= lte;
+  constructor(test: ValueTest) {
+    const encoder = new TextEncoder();
+    const part = (text: string | undefined) => (text === undefined ? null : encoder.encode(text));
+    this.within = test.in === undefined ? null : valuesOf(test.in, encoder);
+    this.without = test.notIn === undefined ? null : valuesOf(test.notIn, encoder);
+    this.prefix = part(test.prefix);
+    this.suffix = part(test.suffix);
+    this.contains = part(test.contains);
+    this.isTextual = this.prefix !== null || this.suffix !== null || this.contains !== null;
+    this.gt = test.gt ?? Number.NaN;
+    this.gte = test.gte ?? Number.NaN;
+    this.lt = test.lt ?? Number.NaN;
+    this.lte = test.lte ?? Number.NaN;
+    this.isNumeric = [test.gt, test.gte, test.lt, test.lte].some((bound) => bound !== undefined);
+    this.presentFails = test.exists === false;
+    this.absentPasses =
+      this.within === null &&
+      !this.isTextual &&
+      !this.isNumeric &&
+      (test.exists === false || (this.without !== null && test.exists === undefined));
   }
 
-  function range(bytes: Uint8Array, start: number, end: number): boolean {
-    if (test.exists === false) return false;
-    if (within !== null && !hasString(within, bytes, start, end)) return false;
-    if (without !== null && hasString(without, bytes, start, end)) return false;
-    if (prefix !== null && !matchesAt(bytes, start, end, prefix)) return false;
-    if (suffix !== null && !matchesAt(bytes, end - suffix.length, end, suffix, start)) return false;
-    if (contains !== null && !containsBytes(bytes, start, end, contains)) return false;
-    return !numeric || inBounds(parseDecimal(bytes, start, end));
-  }
-
-  function number(value: number): boolean {
-    if (test.exists === false || textual) return false;
-    if (within !== null && !within.numbers.includes(value)) return false;
-    if (without?.numbers.includes(value) === true) return false;
-    return !numeric || inBounds(value);
-  }
-
-  function slot(slots: AttributeSlots, index: number, bytes: Uint8Array): boolean {
+  /** Of an attribute. */
+  slot(slots: AttributeSlots, index: number, bytes: Uint8Array): boolean {
     switch (slots.typeOf(index)) {
-      case ABSENT:
-        return absentPasses;
       case STRING:
-        return range(bytes, slots.start[index]!, slots.end[index]!);
+        return this.range(bytes, slots.start[index]!, slots.end[index]!);
       case NUMBER:
-        return number(slots.number[index]!);
-      case BOOL: {
-        if (test.exists === false || textual || numeric) return false;
-        if (within !== null && !within.bools.includes(slots.number[index]!)) return false;
-        return without === null || !without.bools.includes(slots.number[index]!);
-      }
+        return this.number(slots.number[index]!);
+      case BOOL:
+        return this.bool(slots.number[index]!);
       case OTHER:
-        return test.exists !== false && within === null && !textual && !numeric;
+        return !this.presentFails && this.within === null && !this.isTextual && !this.isNumeric;
       default:
-        return false;
+        return this.absentPasses;
     }
   }
 
-  return { slot, range, number };
+  /** Of a string in `bytes[start..end)`, also one that is no attribute, such as a name. */
+  range(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.presentFails) return false;
+    if (this.within !== null && !hasString(this.within, bytes, start, end)) return false;
+    if (this.without !== null && hasString(this.without, bytes, start, end)) return false;
+    if (this.isTextual && !this.hasParts(bytes, start, end)) return false;
+    return !this.isNumeric || this.isInBounds(parseDecimal(bytes, start, end));
+  }
+
+  number(value: number): boolean {
+    if (this.presentFails || this.isTextual) return false;
+    if (this.within !== null && !this.within.numbers.includes(value)) return false;
+    if (this.without?.numbers.includes(value) === true) return false;
+    return !this.isNumeric || this.isInBounds(value);
+  }
+
+  private bool(value: number): boolean {
+    if (this.presentFails || this.isTextual || this.isNumeric) return false;
+    if (this.within !== null && !this.within.bools.includes(value)) return false;
+    return this.without === null || !this.without.bools.includes(value);
+  }
+
+  private hasParts(bytes: Uint8Array, start: number, end: number): boolean {
+    const { prefix, suffix, contains } = this;
+    if (prefix !== null && !matchesAt(bytes, start, end, prefix)) return false;
+    if (suffix !== null && !matchesAt(bytes, end - suffix.length, end, suffix, start)) return false;
+    return contains === null || containsBytes(bytes, start, end, contains);
+  }
+
+  private isInBounds(value: number): boolean {
+    // A comparison with NaN is false: a bound that is not there fails nobody, a value that is none fails all.
+    if (value <= this.gt || value < this.gte || value >= this.lt || value > this.lte) return false;
+    return !Number.isNaN(value);
+  }
 }
 
 function valuesOf(
@@ -106,10 +128,12 @@ function valuesOf(
       if (scalar === "true" || scalar === "false") bools.push(scalar === "true" ? 1 : 0);
     }
   }
-  return { strings, numbers, bools };
+  const lengths = strings.reduce((mask, text) => mask | (1 << (text.length & 31)), 0);
+  return { strings, lengths, numbers, bools };
 }
 
 function hasString(values: Values, bytes: Uint8Array, start: number, end: number): boolean {
+  if (((values.lengths >>> ((end - start) & 31)) & 1) === 0) return false;
   const strings = values.strings;
   for (let i = 0; i < strings.length; i++) {
     if (equalBytes(bytes, start, end, strings[i]!)) return true;

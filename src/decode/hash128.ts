@@ -127,6 +127,6 @@ function mix2(word: number): number {
 }
 
 /** Four little-endian bytes as an int32; the caller has checked that they are there. */
-export function word(bytes: Uint8Array, pos: number): number {
+function word(bytes: Uint8Array, pos: number): number {
   return bytes[pos]! | (bytes[pos + 1]! << 8) | (bytes[pos + 2]! << 16) | (bytes[pos + 3]! << 24);
 }

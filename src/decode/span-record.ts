@@ -3,6 +3,8 @@ import { AttributeSlots, type KeyTable } from "./attributes.ts";
 /** One request span, reused: what classification and tally read. Ranges point into `bytes`. */
 export class SpanRecord {
   bytes: Uint8Array = new Uint8Array(0);
+  /** Of the same bytes. */
+  view: DataView = new DataView(new ArrayBuffer(0));
   readonly resource: AttributeSlots;
   readonly attributes: AttributeSlots;
   /** OTLP SpanKind, 0 to 5; 2 is SERVER. */

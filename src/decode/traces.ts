@@ -58,6 +58,7 @@ export class TraceDecoder implements ItemWalker {
     const reader = this.reader;
     reader.reset(bytes);
     this.record.bytes = bytes;
+    this.record.view = reader.view;
     walkItems(reader, this.record.resource, this);
     return reader.fault;
   }
@@ -86,6 +87,7 @@ export class TraceDecoder implements ItemWalker {
    */
   private plainFields(reader: WireReader, end: number): void {
     const record = this.record;
+    const attributes = record.attributes;
     const bytes = reader.bytes;
     const view = reader.view;
     let pos = reader.pos;
@@ -136,7 +138,7 @@ export class TraceDecoder implements ItemWalker {
         length = (length & 0x7f) | (bytes[start++]! << 7);
       }
       const stop = start + length;
-      if (stop > end || !record.attributes.readPlain(bytes, view, start, stop)) break;
+      if (stop > end || !attributes.readPlain(bytes, view, start, stop)) break;
       pos = stop;
     }
     if (pos + 2 <= end && bytes[pos] === SPAN_DROPPED_ATTRIBUTES && bytes[pos + 1]! < 0x80)

@@ -12,6 +12,7 @@ function spanWithIds() {
   const span = new SpanRecord(NO_KEYS, NO_KEYS);
   const view = new DataView(new ArrayBuffer(24));
   span.bytes = new Uint8Array(view.buffer);
+  span.view = view;
   span.traceId = 0;
   span.spanId = 16;
   return { span, view };
