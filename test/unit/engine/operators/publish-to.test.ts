@@ -63,6 +63,7 @@ class FakeSink implements DecisionSink {
     if (answer !== "never") expect(++this.running).toBe(1);
     // A real promise would answer after the test's clock has run out; the operator only ever calls `then`.
     const answered = {
+      // biome-ignore lint/suspicious/noThenProperty: the reason stands above
       then: (resolve: () => void, reject: (error: unknown) => void): void => {
         if (answer === "never") return;
         const settle = (): void => {
