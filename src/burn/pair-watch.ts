@@ -38,7 +38,8 @@ export interface Breach {
  * - evidence: burn above the threshold closes only with `minBad` bad requests and 8 nats for it, since at
  *   ten requests a minute one error is a burn of 100 and no evidence at all;
  * - a fresh start: after the gate has opened, windows hold nothing from before, or the incident that is
- *   over would close the gate again until it has left the long window;
+ *   over would close the gate again until it has left the long window; and slower pairs wait until their short
+ *   window has passed, or the first blip would look like days of burn: minutes are all that there is;
  * - recovery by evidence: enough good traffic to tell "well" from "a third as bad as the worst", unbroken.
  *
  * Counts in requests, weights included; `meanWeight` deflates evidence of sampled data (sum w^2 / sum w).
@@ -51,8 +52,12 @@ export class PairWatch {
   private readonly worstWindow: number;
   /** Nats that a closing needs. */
   private readonly nats: number;
+  /** Place of the pair that sees an incident first. */
+  private readonly fastest: number;
   /** When evidence last began anew: at an opening, or an edit of the objective. */
   private openedAt: UnixSecond = Number.NEGATIVE_INFINITY;
+  /** When anything was first counted. */
+  private firstAt: UnixMs | null = null;
   private sinceTotal = 0;
   private sinceBad = 0;
   /** Since the last step. */
@@ -88,12 +93,15 @@ export class PairWatch {
     this.places = places;
     this.minBad = minBad;
     this.worstWindow = worstWindow;
+    const longest = places.map(({ pair }) => pair.long.durationMs);
+    this.fastest = longest.indexOf(Math.min(...longest));
   }
 
   /** Counts that arrived, whatever second they belong to. */
   observe(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): void {
     // Of an incident that is over, late news is no evidence.
     if (second < this.openedAt) return;
+    this.firstAt ??= now;
     this.sinceTotal += total;
     this.sinceBad += bad;
     this.stepTotal += total;
@@ -116,6 +124,7 @@ export class PairWatch {
     let found: Breach | null = null;
     for (let i = 0; i < this.places.length; i++) {
       const { pair, short, long } = this.places[i]!;
+      if (i !== this.fastest && this.watchedMs(now) < pair.short.durationMs) continue;
       const shortBad = this.badWithin(sums, short, pair.short.durationMs, now);
       if (shortBad / this.meanWeight() < this.minBad) continue;
       const shortTotal = this.totalWithin(sums, short, pair.short.durationMs, now);
@@ -165,6 +174,7 @@ export class PairWatch {
     this.squares = other.squares;
     this.weights = other.weights;
     this.firstBadAt = other.firstBadAt;
+    this.firstAt = other.firstAt;
     this.closed = other.closed;
     this.worstBurn = other.worstBurn;
     this.recovery = other.recovery;
@@ -283,6 +293,11 @@ export class PairWatch {
 
   private badWithin(sums: WindowSums, window: number, durationMs: number, now: UnixMs): number {
     return this.startedWithin(durationMs, now) ? this.sinceBad : sums.bad(window);
+  }
+
+  /** For how long there has been something to see since evidence last began anew. */
+  private watchedMs(now: UnixMs): number {
+    return this.firstAt === null ? 0 : now - Math.max(this.firstAt, this.openedAt * 1000);
   }
 
   private startedWithin(durationMs: number, now: UnixMs): boolean {

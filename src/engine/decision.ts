@@ -80,7 +80,7 @@ function circumstances(
     threshold: pair?.threshold ?? 0,
     sloHeardAt: heard,
     anyHeardAt: hearing.heardAt,
-    otherServicesHeard: !hearing.silent(now),
+    otherServicesHeard: hearing.heardAfter(heard ?? track.gate.since) && !hearing.silent(now),
     sampledUpstream: track.slo.sampledUpstream,
     holdMs: track.gate.holdMs,
     calmSince: track.watch.calmSinceMs(),

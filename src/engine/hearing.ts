@@ -56,6 +56,11 @@ export class Hearing {
     return 1 - this.missedSeconds / Math.min(SECONDS, this.last - this.first + 1);
   }
 
+  /** Whether anyone was heard later than that; two seconds are the width of a tick and its delay. */
+  heardAfter(at: UnixMs): boolean {
+    return this.heardAt !== null && this.heardAt - at > 2 * SECOND;
+  }
+
   /** Nothing at all for a minute, or for several times the usual gap where that is longer. */
   silent(now: UnixMs): boolean {
     if (this.heardAt === null) return true;

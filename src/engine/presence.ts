@@ -39,7 +39,8 @@ export class Presence {
   learnRate(lastHour: number, now: UnixMs): void {
     if (this.firstHeardAt === null || this.lastHeardAt === null) return;
     if (now - this.lastHeardAt > 1000) return;
-    this.usualRate = lastHour / Math.min(3600, Math.max(1, (now - this.firstHeardAt) / 1000));
+    // At least a minute: the first request of a quiet service does not mean one every second.
+    this.usualRate = lastHour / Math.min(3600, Math.max(60, (now - this.firstHeardAt) / 1000));
   }
 
   /** Why nothing can be said about the SLO now; null when it is heard as usual. */
@@ -53,7 +54,8 @@ export class Presence {
       silentMs > SHORTEST_SILENCE_MS &&
       silentMs > 3 * (this.meanGapMs ?? 0) &&
       (this.usualRate * silentMs) / 1000 > IMPROBABLE;
-    if (stale) return "stale";
+    // With nobody heard since, it is not this service that fell silent.
+    if (stale) return hearing.heardAfter(this.lastHeardAt) ? "stale" : "no-data";
     return this.lastHeardAt - this.firstHeardAt < WARM_UP_MS && now - this.firstHeardAt < WARM_UP_MS
       ? "warming-up"
       : null;

@@ -11,8 +11,8 @@ import { encode } from "../support/wire-message.ts";
  * Any bytes give counts or a refusal: never a throw, a hang or a read past the end. FUZZ_SECONDS is the time per test,
  * FUZZ_SEED repeats a run: the seed is part of every failure, and printed.
  */
-const SECONDS = Number(process.env["FUZZ_SECONDS"] ?? 1);
-const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 0x7fffffff));
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 1);
+const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fffffff));
 /** For one input of a few kilobytes. A linear walk takes microseconds; the rest is for a busy machine. */
 const LONGEST_MS = 1_000;
 console.log(`fuzz seed ${SEED} (repeat with FUZZ_SEED=${SEED}), ${SECONDS} s a test`);
@@ -129,6 +129,24 @@ const seed = fc.constantFrom(...SEEDS);
 /** Bytes that mean something in protobuf: tags, lengths and the ends of ranges. */
 const telling = fc.oneof(
   fc.constantFrom(0, 1, 2, 7, 8, 0x0a, 0x0b, 0x0c, 0x10, 0x12, 0x7f, 0x80, 0x81, 0xfe, 0xff),
+  // Tags of spans, points and values.
+  fc.constantFrom(
+    0x18,
+    0x1a,
+    0x21,
+    0x22,
+    0x2a,
+    0x30,
+    0x39,
+    0x41,
+    0x4a,
+    0x50,
+    0x60,
+    0x70,
+    0x7a,
+    0x85,
+  ),
+  fc.constantFrom(0x11, 0x19, 0x31, 0x32, 0x38, 0x3a, 0x40, 0x42, 0x52, 0x71),
   fc.nat(255),
 );
 const mutation = fc.oneof(

@@ -47,10 +47,11 @@ export const message = (number: number, fields: readonly WireField[]): WireField
 });
 /** A packed repeated field of fixed64, double or varint values. */
 export const packed = (number: number, fields: readonly WireField[]): WireField =>
-  bytes(number, Uint8Array.from(fields.flatMap((field) => [...valueBytes(field.value)])));
+  bytes(number, Uint8Array.from(fields.flatMap((field) => [...valueBytes(field.value, 0)])));
 
-export function encode(fields: readonly WireField[]): Uint8Array {
-  return Uint8Array.from(fieldsBytes(fields));
+/** @param padding bytes more than needed for every tag, length and varint (up to 10, tags up to 5 in all) */
+export function encode(fields: readonly WireField[], padding = 0): Uint8Array {
+  return Uint8Array.from(fieldsBytes(fields, padding));
 }
 
 /** The same message with every level's fields rearranged. */
@@ -86,12 +87,15 @@ export function varintBytes(value: bigint, padding = 0): number[] {
   return result.map((b, i) => (i < result.length - 1 ? b | 0x80 : b));
 }
 
-function fieldsBytes(fields: readonly WireField[]): number[] {
+function fieldsBytes(fields: readonly WireField[], padding: number): number[] {
   return fields.flatMap((field) => {
-    const tag = varintBytes(BigInt(field.number) * 8n + BigInt(wireType(field.value)));
-    const value = valueBytes(field.value);
+    const number = BigInt(field.number) * 8n + BigInt(wireType(field.value));
+    const tag = varintBytes(number, Math.min(padding, 5 - varintBytes(number).length));
+    const value = valueBytes(field.value, padding);
     const isLong = "bytes" in field.value || "message" in field.value;
-    return isLong ? [...tag, ...varintBytes(BigInt(value.length)), ...value] : [...tag, ...value];
+    return isLong
+      ? [...tag, ...varintBytes(BigInt(value.length), padding), ...value]
+      : [...tag, ...value];
   });
 }
 
@@ -101,10 +105,13 @@ function wireType(value: WireValue): number {
   return "fixed32" in value ? 5 : 2;
 }
 
-function valueBytes(value: WireValue): readonly number[] {
-  if ("varint" in value) return varintBytes(value.varint);
+function valueBytes(value: WireValue, padding: number): readonly number[] {
+  if ("varint" in value) {
+    const bytes = varintBytes(value.varint);
+    return varintBytes(value.varint, Math.min(padding, 10 - bytes.length));
+  }
   if ("bytes" in value) return [...value.bytes];
-  if ("message" in value) return fieldsBytes(value.message);
+  if ("message" in value) return fieldsBytes(value.message, padding);
   const view = new DataView(new ArrayBuffer(8));
   if ("fixed32" in value) {
     view.setUint32(0, value.fixed32, true);

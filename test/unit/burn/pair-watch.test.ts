@@ -47,9 +47,10 @@ function watch(
   return new PairWatch(objective, PLACES, minBad, 0, independent);
 }
 
-/** One observation of everything in the windows. */
+/** One observation of everything in the windows, by one who has watched for an hour. */
 function seen(total: number, bad: number, options: Parameters<typeof watch>[0] = {}): PairWatch {
   const made = watch(options);
+  made.observe(NOW / SECOND - 3600, 0, 0, 0, NOW - HOUR);
   made.observe(NOW / SECOND, total, bad, bad, NOW);
   return made;
 }
@@ -191,6 +192,32 @@ describe("PairWatch: a fresh start after opening", () => {
     const made = watch();
     made.takeOver(seen(100, 4));
     expect(made.breach(new Sums([100, 4], [100, 4]), NOW)).not.toBeNull();
+  });
+});
+
+describe("PairWatch: little history", () => {
+  // 12 bad of 1 000: burn 12, beyond 6 and not beyond 14.4; 12 ln 6 - 1 x 5 = 16.5 nats.
+  const blip = new Sums([1000, 12], [1000, 12], [1000, 12], [1000, 12]);
+
+  it("does not take a blip of the first minutes for hours of burn", () => {
+    const made = watch();
+    made.observe(NOW / SECOND, 1000, 12, 12, NOW);
+    expect(made.breach(blip, NOW + 30 * MINUTE - 1)).toBeNull();
+    expect(made.breach(blip, NOW + 30 * MINUTE)?.pair).toBe(SLOW);
+  });
+
+  it("begins to wait anew when the gate opens", () => {
+    const made = seen(1000, 12);
+    made.open(NOW);
+    made.observe(NOW / SECOND, 1000, 12, 12, NOW);
+    expect(made.breach(blip, NOW + MINUTE)).toBeNull();
+    expect(made.breach(blip, NOW + 30 * MINUTE)?.pair).toBe(SLOW);
+  });
+
+  it("never waits with the fastest pair, whichever that is", () => {
+    const slowOnly = new PairWatch(OBJECTIVE, PLACES.slice(1), 4, 0);
+    slowOnly.observe(NOW / SECOND, 1000, 12, 12, NOW);
+    expect(slowOnly.breach(blip, NOW)?.pair).toBe(SLOW);
   });
 });
 

@@ -1,0 +1,116 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { StateFile } from "../../../src/journal/state-file.ts";
+import type { Override } from "../../../src/model/gate.ts";
+
+const OVERRIDE: Override = {
+  slo: "pay",
+  state: "open",
+  author: "ann",
+  reason: "drill",
+  createdAt: 1_000,
+  expiresAt: 2_000,
+};
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "slogate-state-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const path = () => join(directory, "state.json");
+
+describe("StateFile", () => {
+  it("counts starts, so that every start's epoch is greater", async () => {
+    const epochs: number[] = [];
+    for (let i = 0; i < 3; i++) epochs.push((await StateFile.open(directory)).epoch);
+    expect(epochs).toEqual([1, 2, 3]);
+  });
+
+  it("makes the directory, and those above it", async () => {
+    const deep = join(directory, "a", "b");
+    await StateFile.open(deep);
+    expect(readdirSync(deep)).toEqual(["state.json"]);
+  });
+
+  it("keeps overrides over a restart", async () => {
+    const file = await StateFile.open(directory);
+    await file.save([OVERRIDE]);
+    const next = await StateFile.open(directory);
+    expect(next.overrides).toEqual([OVERRIDE]);
+    await next.save([]);
+    expect((await StateFile.open(directory)).overrides).toEqual([]);
+  });
+
+  it("writes saves one after another; the last one stays", async () => {
+    const file = await StateFile.open(directory);
+    const many = Array.from({ length: 20 }, (_, i) => ({ ...OVERRIDE, reason: `${i}` }));
+    await Promise.all(many.map((override) => file.save([override])));
+    expect((await StateFile.open(directory)).overrides).toEqual([many.at(-1)]);
+  });
+
+  it("is not fooled by what a crash in the middle of a write left", async () => {
+    await (await StateFile.open(directory)).save([OVERRIDE]);
+    writeFileSync(join(directory, "state.json.new"), '{"format": 1, "epo');
+    expect(await StateFile.open(directory)).toMatchObject({ epoch: 2, overrides: [OVERRIDE] });
+  });
+
+  it.each([
+    ["a newer format", '{"format":2,"epoch":9,"terms":[]}', "has format 2, this version reads 1"],
+    ["no format", "[]", "has format undefined"],
+    ["null", "null", "has format undefined"],
+    ["a torn file", '{"format": 1, "epo', "is not valid JSON; move it away"],
+    ["an empty file", "", "is not valid JSON"],
+    ["an epoch that is none", '{"format":1,"epoch":"7","overrides":[]}', "lacks a sound epoch"],
+    ["a negative epoch", '{"format":1,"epoch":-1,"overrides":[]}', "lacks a sound epoch"],
+    ["no overrides", '{"format":1,"epoch":7}', "lacks a sound epoch or overrides"],
+    ["an odd override", '{"format":1,"epoch":7,"overrides":[{"slo":"pay"}]}', "lacks a sound"],
+  ])("refuses %s and leaves it as it is", async (_name, text, words) => {
+    writeFileSync(path(), text);
+    await expect(StateFile.open(directory)).rejects.toMatchObject({
+      code: "STATE_UNUSABLE",
+      retryable: false,
+      message: expect.stringContaining(words),
+    });
+    expect(readFileSync(path(), "utf8")).toBe(text);
+  });
+
+  it("names the directory's key and path when it is a file", async () => {
+    const file = join(directory, "file");
+    writeFileSync(file, "");
+    await expect(StateFile.open(file)).rejects.toMatchObject({
+      code: "STATE_UNUSABLE",
+      message: expect.stringMatching(/^state\.directory: .*file cannot be created/),
+    });
+  });
+
+  it("says that it cannot write", async ({ skip }) => {
+    skip(process.getuid?.() === 0, "root may write everywhere");
+    chmodSync(directory, 0o500);
+    try {
+      await expect(StateFile.open(directory)).rejects.toMatchObject({ code: "STATE_UNUSABLE" });
+    } finally {
+      chmodSync(directory, 0o700);
+    }
+  });
+
+  it("says so when the state's place is taken by a folder", async () => {
+    await StateFile.open(directory);
+    rmSync(path());
+    mkdirSync(path());
+    await expect(StateFile.open(directory)).rejects.toMatchObject({
+      code: "STATE_UNUSABLE",
+      message: expect.stringContaining("state.json cannot be read"),
+    });
+  });
+});
