@@ -42,6 +42,11 @@ describe.each<[string, ValueTest, { yes: Value[]; no: Value[] }]>([
   ['in [""]', { in: [""] }, { yes: [""], no: [ABSENT, 0, " ", null] }],
   ["in [a, b]", { in: ["a", "b"] }, { yes: ["a", "b"], no: ["c", "ab", ABSENT] }],
   ["in []", { in: [] }, { yes: [], no: ["a", 1, true, ABSENT, null] }],
+  [
+    "in two long texts",
+    { in: ["of seventeen byte", `long ${"x".repeat(60)}`] },
+    { yes: ["of seventeen byte", `long ${"x".repeat(60)}`], no: ["of seventeen bytes", "f"] },
+  ],
   ["in naïve ✓", { in: ["naïve ✓"] }, { yes: ["naïve ✓"], no: ["naive ✓"] }],
   [
     "notIn [500, a]",

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { IngestRig, metricSlo, NOW, NOW_S } from "../../support/ingest-rig.ts";
+import { metricFields, sum } from "../../support/otlp-wire.ts";
+import { encode, type WireField } from "../../support/wire-message.ts";
+
+const SHOP = { "service.name": "shop", "service.version": "1.4.2" };
+/** Nanoseconds of a moment `seconds` after NOW; the engine listens since a minute before NOW. */
+const at = (seconds: number) => BigInt((NOW_S + seconds) * 1_000) * 1_000_000n;
+const SINCE = at(-50);
+
+const request = (...metrics: WireField[]) => encode(metricFields(SHOP, metrics));
+const requests = metricSlo("requests", {
+  total: { metrics: ["requests"] },
+  bad: { metrics: ["requests"], where: { attribute: "code", test: { gte: 500 } } },
+});
+
+/** A cumulative counter with two series, code 200 and 500. */
+const counter = (second: number, good: number, bad: number, startNs = SINCE) =>
+  request(
+    sum("cumulative", [
+      { startNs, timeNs: at(second), value: BigInt(good), attributes: { code: 200 } },
+      { startNs, timeNs: at(second), value: bad, attributes: { code: 500 } },
+    ]),
+  );
+
+describe("a request that is dropped", () => {
+  it("because its tail is malformed leaves the series as they were", () => {
+    const rig = new IngestRig([requests]);
+    rig.metrics(counter(-40, 100, 4));
+    rig.take();
+    const cut = Uint8Array.from([...counter(-30, 120, 6), 0x0a, 0x7f]);
+    expect(rig.metrics(cut)).toMatchObject({ code: "malformed" });
+    rig.metrics(counter(-20, 130, 7));
+    expect(rig.take()).toEqual([33, 3]);
+  });
+
+  it("at first sight does not make the series known", () => {
+    const rig = new IngestRig([requests]);
+    const cut = Uint8Array.from([...counter(-30, 100, 4), 0x0a, 0x7f]);
+    rig.metrics(cut);
+    rig.metrics(counter(-30, 100, 4));
+    expect(rig.take()).toEqual([104, 4]);
+  });
+
+  it("as a duplicate counts once", () => {
+    const rig = new IngestRig([requests]);
+    rig.metrics(counter(-40, 100, 4));
+    rig.metrics(counter(-40, 100, 4));
+    expect(rig.take()).toEqual([104, 4]);
+    expect(rig.counters.requestsDuplicate).toBe(1);
+    const deltas = request(sum("delta", [{ startNs: at(-5), timeNs: at(0), value: 3 }]));
+    rig.metrics(deltas);
+    rig.metrics(deltas);
+    expect(rig.take()).toEqual([3, 0]);
+  });
+
+  it("by the commit gives its increase to the retry", () => {
+    let refuse = true;
+    const cells: number[] = [];
+    const rig = new IngestRig([requests], {
+      admission: {
+        admit(delta, done) {
+          if (!refuse) cells.push(...delta.total.subarray(0, delta.length));
+          done(refuse ? { code: "state-unavailable", message: "full", retryAfterMs: 1 } : null);
+          return refuse ? "refused" : "admitted";
+        },
+      },
+    });
+    rig.metrics(counter(-40, 100, 4));
+    refuse = false;
+    rig.metrics(counter(-40, 100, 4));
+    expect(cells).toEqual([104 * 256]);
+  });
+});
+
+describe("the limit of series", () => {
+  const many = (second: number, from: number, to: number) =>
+    request(
+      sum(
+        "cumulative",
+        Array.from({ length: to - from }, (_, i) => ({
+          startNs: SINCE,
+          timeNs: at(second),
+          value: 1 + second + 100,
+          attributes: { id: from + i },
+        })),
+      ),
+    );
+  const slo = metricSlo("many", {
+    total: {},
+    bad: { where: { attribute: "no", test: { in: [1] } } },
+  });
+
+  it("refuses what is new beyond it and still counts what is known", () => {
+    const rig = new IngestRig([slo], { seriesLimit: 3_000 });
+    expect(rig.metrics(many(-30, 0, 2_900))).toBeNull();
+    expect(rig.metrics(many(-20, 2_800, 3_200))).toEqual({
+      rejected: 200,
+      message: "not counted: 200 beyond the limit of 3000 series",
+    });
+    // 2,900 x 71, then 100 known that grew by 10 and 100 new ones.
+    expect(rig.take()).toEqual([2_900 * 71 + 100 * 10 + 100 * 81, 0]);
+    expect(rig.counters.itemsRefused).toEqual({ "series-limit": 200 });
+  });
+
+  it("makes room for new ones by forgetting series that were silent for an hour", () => {
+    const rig = new IngestRig([slo], { seriesLimit: 1_000 });
+    rig.metrics(many(-30, 0, 1_000));
+    rig.now = NOW + 3_000_000;
+    rig.metrics(many(2_999, 0, 10));
+    rig.take();
+    rig.now = NOW + 4_000_000;
+    // The request begins with a known series: that must not keep the others.
+    expect(rig.metrics(many(3_999, 5, 505))).toBeNull();
+    expect(rig.take()).toEqual([5 * 1_000 + 495 * 4_100, 0]);
+    expect(rig.series.size).toBe(505);
+  });
+
+  it("keeps total and good together: neither counts when one has no room", () => {
+    const half = metricSlo("half", { total: {}, good: {} });
+    const rig = new IngestRig([half], { seriesLimit: 3 });
+    expect(rig.metrics(many(-30, 0, 2))).toMatchObject({ rejected: 1 });
+    expect(rig.take()).toEqual([71, 0]);
+    rig.metrics(many(-20, 0, 2));
+    expect(rig.take()).toEqual([10, 0]);
+  });
+});
