@@ -11,16 +11,18 @@ setFlagsFromString("--semi-space-growth-factor=1");
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
 /** The first signal asks for a graceful end, the second one insists. */
-const untilStopped = new Promise<string>((resolve) => {
-  let asked = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(1);
-      asked = true;
-      resolve(signal);
-    });
-  }
-});
+function firstSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
 
 // A reader that went away (`| head`) is no error of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -30,7 +32,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.exitCode = await createProgram({
   io: { stdout: process.stdout, stderr: process.stderr, env: process.env },
   version,
-  untilStopped,
+  // Commands that do not ask for it end at the first signal, as any program does.
+  get untilStopped() {
+    return firstSignal();
+  },
 }).run(process.argv);
 // Timers and sockets of a library must not keep a finished command alive.
 process.exit();

@@ -81,6 +81,9 @@ function addCount(tally: Tally, cell: number, rule: PointRule, requests: number)
   tally.badSquares[cell]! += rule.addsBad * requests;
 }
 
+/** More requests in one point than this are no count: sums must stay exact below 2^53 / COUNT_UNIT. */
+const MAX_REQUESTS = 2 ** 40;
+
 /** Counts are never negative, so these cannot be mistaken for one. */
 const Unusable = { NoBound: -1, Kind: -2 } as const;
 
@@ -92,10 +95,11 @@ function selectedCount(rule: PointRule, point: PointRecord): number {
   }
   if (point.type === SUM) {
     // Going down, or up and down: not a count of requests. And a sum has no distribution to cut at a threshold.
-    return threshold === null && point.monotonic && point.value >= 0 && Number.isFinite(point.value)
+    return threshold === null && point.monotonic && point.value >= 0 && point.value <= MAX_REQUESTS
       ? point.value
       : Unusable.Kind;
   }
+  if (point.count > MAX_REQUESTS) return Unusable.Kind;
   if (threshold === null) return point.count;
   const below = countAtOrBelow(point, boundOf(rule, point));
   if (Number.isNaN(below)) return Unusable.NoBound;

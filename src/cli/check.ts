@@ -4,6 +4,7 @@ import { type DurationMs, SECOND, type UnixMs } from "../model/time.ts";
 import { readDecision } from "../publish/parse.ts";
 import { type ApiAnswer, apiToken, callApi, errorMessage, serverUrl } from "./api-client.ts";
 import type { CliIo } from "./io.ts";
+import { sleep } from "./sleep.ts";
 import { gateLine, instant, isExpired, spell } from "./words.ts";
 
 export interface CheckOptions {
@@ -188,13 +189,4 @@ class Progress {
   clear(): void {
     if (this.#last !== "" && this.#io.stderr.isTTY === true) this.#io.stderr.write("\r\u001b[K");
   }
-}
-
-async function sleep(ms: DurationMs, stop: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const slept = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([slept, stop]);
-  clearTimeout(timer);
 }

@@ -14,7 +14,7 @@ import { validate } from "./validate.ts";
 export interface ProgramParts {
   readonly io: CliIo;
   readonly version: string;
-  /** Resolves with the signal's name when a long-running command should end. */
+  /** Resolves with the signal's name when a long-running command should end; only such commands read it. */
   readonly untilStopped: Promise<string>;
 }
 
@@ -29,9 +29,10 @@ const SERVER = [
 const TOKEN = ["--token <token>", "bearer token (default: SLOGATE_TOKEN)"] as const;
 
 /** The command line; `run` answers the exit code. */
-export function createProgram({ io, version, untilStopped }: ProgramParts): {
+export function createProgram(parts: ProgramParts): {
   run(argv: readonly string[]): Promise<number>;
 } {
+  const { io, version } = parts;
   let exitCode = 0;
   const program = new Command("slogate")
     .description("SLOs as a gate for rollouts")
@@ -50,7 +51,7 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
     .option("-s, --slos <paths...>", "SLO files or folders, instead of the configuration's")
     .action(async (options: { config?: string; slos?: string[] }) => {
       const { config = null, slos = null } = options;
-      exitCode = await run({ config, slos, version }, io, untilStopped);
+      exitCode = await run({ config, slos, version }, io, parts.untilStopped);
     });
 
   program
@@ -58,7 +59,7 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
     .description("the engine and a small shop: a bad rollout, the gate closes and opens again")
     .option("--keep", "leave it running at the end", false)
     .action(async ({ keep }: { keep: boolean }) => {
-      exitCode = await demo({ keep, version }, io, untilStopped);
+      exitCode = await demo({ keep, version }, io, parts.untilStopped);
     });
 
   program
@@ -79,7 +80,7 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
           token: o.token ?? null,
         },
         io,
-        untilStopped,
+        parts.untilStopped,
       );
     });
 
@@ -91,7 +92,7 @@ export function createProgram({ io, version, untilStopped }: ProgramParts): {
     .option(...TOKEN)
     .action(async ({ watch, server, token }: StatusFlags) => {
       const asked = { watch, server: server ?? null, token: token ?? null };
-      exitCode = await status(asked, io, untilStopped);
+      exitCode = await status(asked, io, parts.untilStopped);
     });
 
   program

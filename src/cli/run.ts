@@ -65,7 +65,16 @@ export async function run(
     api,
     gateService,
   });
-  const why = await untilStopped;
+  let why: string;
+  try {
+    why = await Promise.race([untilStopped, running.failed]);
+  } catch (error) {
+    log.error("deciding failed, which is a defect; ending rather than leaving stale gates", {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    await running.stop();
+    return FAILED;
+  }
   log.info("stopping: finishing what was accepted", { signal: why });
   await running.stop();
   log.info("stopped");

@@ -12,6 +12,7 @@ import { Gates } from "../engine/gates.ts";
 import type { PublishReport } from "../engine/operators/publish-to.ts";
 import { MemoryAdmission } from "../journal/memory-admission.ts";
 import { StateFile } from "../journal/state-file.ts";
+import type { Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
 import { SECOND } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -44,6 +45,8 @@ export interface StartOptions {
 
 export interface RunningEngine {
   readonly engine: Engine;
+  /** Rejects when deciding has failed for good, which only a defect can cause; never resolves. */
+  readonly failed: Promise<never>;
   /** Where it listens; a receiver that is off is null. */
   readonly addresses: {
     readonly otlpGrpc: string | null;
@@ -94,10 +97,17 @@ async function build(
   });
   const slos = effective(options.slos.slos, settings);
   gates.use(slos);
-  for (const override of state.overrides) gates.override(override.slo, override);
+  // An override whose SLO is not there (yet) stays stored until it expires.
+  const orphans = state.overrides.filter((o) => !gates.override(o.slo, o));
+  for (const { slo } of orphans) log.warn("a stored override has no SLO now; it is kept", { slo });
+  const allOverrides = (): Override[] => [
+    ...gates.overrides(),
+    ...orphans.filter((o) => o.expiresAt > clock.now()),
+  ];
+  const admission = new MemoryAdmission((delta) => gates.add(delta));
   const ingest = new Ingest({
     rules: compileRules(slos, (slo) => gates.indexOf(slo)),
-    admission: new MemoryAdmission((delta) => gates.add(delta)),
+    admission,
     clock,
     counters,
     series: new SeriesStore(clock.now()),
@@ -108,6 +118,7 @@ async function build(
   const sinks = [...options.sinks, ...(file === null ? [] : [fileSink(file)])];
   const metrics: EngineMetrics = createMetrics({
     counters,
+    forgottenEarly: () => admission.memory.forgottenEarly,
     reader: gates,
     version: options.version,
   });
@@ -157,7 +168,7 @@ async function build(
 
   function persist(problem: string | null): string | null {
     if (problem === null) {
-      state.save(gates.overrides()).catch((error: unknown) => {
+      state.save(allOverrides()).catch((error: unknown) => {
         log.error("an override is in force but could not be stored; a restart will forget it", {
           error: String(error),
         });
@@ -169,28 +180,18 @@ async function build(
   const running = lastValueFrom(engine.running$.pipe(tap((r) => observe(r, metrics, log))), {
     defaultValue: null,
   });
-  const reload = (loaded: LoadedSlos): void => {
-    for (const warning of loaded.warnings) log.warn(formatProblem(warning));
-    for (const problem of loaded.problems) log.error(formatProblem(problem));
-    // No SLO at all is more likely a volume that went away than a wish.
-    if (loaded.problems.length > 0 || loaded.slos.length === 0) {
-      log.error("SLO files changed, but not to something sound: the running SLOs stay", {
-        problems: loaded.problems.length,
-        slos: loaded.slos.length,
-      });
-      return;
-    }
-    const next = effective(loaded.slos, settings);
-    gates.use(next);
-    ingest.useRules(compileRules(next, (slo) => gates.indexOf(slo)));
-    engine.nudge(clock.now());
-    log.info("SLO files re-read", { slos: next.length });
-  };
+  const failed = new Promise<never>((_, reject) => {
+    running.catch(reject);
+  });
+  // Who starts an engine may not listen to this; then the failure is met at the stop.
+  failed.catch(() => undefined);
   const { sloPaths } = options;
   const unwatch =
     sloPaths.length === 0
       ? () => undefined
-      : watchSlos(sloPaths, reload, { since: options.slos.digest });
+      : watchSlos(sloPaths, (loaded) => reload(loaded, { ...options, gates, ingest, engine }), {
+          since: options.slos.digest,
+        });
 
   let stopped: Promise<void> | null = null;
   const shutDown = async (): Promise<void> => {
@@ -198,7 +199,9 @@ async function build(
     unwatch();
     await Promise.all(receivers.map(({ receiver }) => receiver.stop(RECEIVER_GRACE_MS)));
     engine.stop(clock.now());
-    await Promise.race([running, delay(PUBLISH_GRACE_MS)]);
+    await Promise.race([running, delay(PUBLISH_GRACE_MS)]).catch((error: unknown) => {
+      log.error("the engine had failed", { error: String(error) });
+    });
     await Promise.race([Promise.all([api.close(), gateService.close()]), delay(CLOSE_GRACE_MS)]);
     await Promise.all(
       sinks.map(async (sink) => {
@@ -210,13 +213,14 @@ async function build(
         }
       }),
     );
-    await state.save(gates.overrides()).catch((error: unknown) => {
+    await state.save(allOverrides()).catch((error: unknown) => {
       log.error("the state could not be stored", { error: String(error) });
     });
   };
 
   return {
     engine,
+    failed,
     addresses: {
       otlpGrpc: receivers.find(({ protocol }) => protocol === "grpc")?.address ?? null,
       otlpHttp: receivers.find(({ protocol }) => protocol === "http")?.address ?? null,
@@ -228,6 +232,34 @@ async function build(
       return stopped;
     },
   };
+}
+
+/** Takes over changed SLO files; what is not sound leaves the running SLOs in force, and says so. */
+function reload(
+  loaded: LoadedSlos,
+  parts: StartOptions & { gates: Gates; ingest: Ingest; engine: Engine },
+): void {
+  const { settings, clock, log, gates, ingest, engine } = parts;
+  for (const warning of loaded.warnings) log.warn(formatProblem(warning));
+  for (const problem of loaded.problems) log.error(formatProblem(problem));
+  // No SLO at all is more likely a volume that went away than a wish.
+  if (loaded.problems.length > 0 || loaded.slos.length === 0) {
+    log.error("SLO files changed, but not to something sound: the running SLOs stay", {
+      problems: loaded.problems.length,
+      slos: loaded.slos.length,
+    });
+    return;
+  }
+  const next = effective(loaded.slos, settings);
+  try {
+    gates.use(next);
+    ingest.useRules(compileRules(next, (slo) => gates.indexOf(slo)));
+  } catch (error) {
+    log.error("SLO files changed, but could not be taken over", { error: String(error) });
+    return;
+  }
+  engine.nudge(clock.now());
+  log.info("SLO files re-read", { slos: next.length });
 }
 
 interface StartedReceiver {
@@ -243,17 +275,16 @@ async function startReceivers(
   undo: (() => Promise<unknown>)[],
 ): Promise<StartedReceiver[]> {
   const { grpc, http } = settings.receivers;
-  const limits = new InFlight({
-    maxBytes: Math.max(grpc?.maxInFlightBytes ?? 0, http?.maxInFlightBytes ?? 0),
-  });
   const started: StartedReceiver[] = [];
   if (grpc !== null) {
+    const limits = new InFlight({ maxBytes: grpc.maxInFlightBytes });
     const receiver = new GrpcReceiver(grpc, consumer, limits, counters);
     const { port } = await receiver.start();
     undo.push(() => receiver.stop(0));
     started.push({ protocol: "grpc", receiver, address: address(grpc.endpoint.host, port) });
   }
   if (http !== null) {
+    const limits = new InFlight({ maxBytes: http.maxInFlightBytes });
     const receiver = new HttpReceiver(http, consumer, limits, counters);
     const { port } = await receiver.start();
     undo.push(() => receiver.stop(0));

@@ -7,6 +7,7 @@ import { decisionSentence } from "../publish/sentence.ts";
 import { apiToken, callApi, errorMessage, openApi, serverUrl } from "./api-client.ts";
 import { serverEvents } from "./event-source.ts";
 import type { CliIo, CliStream } from "./io.ts";
+import { sleep } from "./sleep.ts";
 import { countStates, statusTable } from "./status-table.ts";
 import { spell } from "./words.ts";
 
@@ -117,7 +118,7 @@ async function watch(
         const baseMs = options.reconnectMs ?? SECOND / 4;
         const delay = backoffMs(attempt, Math.random(), { baseMs, maxMs: 15 * SECOND });
         view.lost(error instanceof Error ? error.message : String(error), delay);
-        await Promise.race([new Promise((resolve) => setTimeout(resolve, delay).unref()), stop]);
+        await sleep(delay, stop);
       }
     }
     return SHOWN;

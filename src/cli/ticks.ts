@@ -21,7 +21,7 @@ export function everySecond(
         const time = now();
         subscriber.next(time);
         observe((performance.now() - began) / SECOND, Math.max(0, time - due) / SECOND);
-        schedule();
+        if (!subscriber.closed) schedule();
       }, due - at);
     };
     schedule();

@@ -105,7 +105,7 @@ export function watchSlos(
   const schedule = (delayMs: number): void => {
     timer = setTimeout(() => {
       const began = performance.now();
-      // Reading faults are problems inside the result; what remains is `onChange` throwing, which is the caller's.
+      // Reading faults are problems inside the result, and `onChange` handles its own.
       void poll().finally(() => {
         // Thousands of files take a while to look at: never more than a tenth of the time.
         if (!stopped) schedule(Math.max(intervalMs, 10 * (performance.now() - began)));

@@ -1,5 +1,5 @@
 import type { Findings } from "../decide/state.ts";
-import type { RequestDelta } from "../model/delta.ts";
+import { COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
 import type { GateDecision, Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
 import { SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
@@ -96,13 +96,18 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     for (let i = 0; i < delta.length; i++) {
       const track = this.tracks[delta.slo[i]!];
       if (track === null || track === undefined) continue;
-      track.add(
+      const counted = track.add(
         delta.second[i]!,
         delta.total[i]!,
         delta.bad[i]!,
         delta.badSquares[i]!,
         delta.receivedAt,
       );
+      if (!counted) {
+        const refused = this.counters.itemsRefused;
+        const requests = Math.round(delta.total[i]! / COUNT_UNIT);
+        refused["too-old-for-slice"] = (refused["too-old-for-slice"] ?? 0) + requests;
+      }
     }
   }
 

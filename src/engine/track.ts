@@ -43,6 +43,7 @@ export class Track implements WindowSums {
   refreshAt: UnixSecond = Number.NEGATIVE_INFINITY;
   readonly presence: Presence;
   readonly burnWindows: readonly BurnWindow[];
+  private readonly placeOfHour: number;
   readonly watch: PairWatch;
   readonly forecast: Forecast;
   readonly ledger: BudgetLedger;
@@ -64,6 +65,7 @@ export class Track implements WindowSums {
     this.index = index;
     this.calendar = calendar;
     this.burnWindows = windowsOf(slo);
+    this.placeOfHour = this.placeOf(SHOWN_WINDOWS[1]!);
     const { policy } = slo;
     const nowSecond = Math.floor(now / SECOND);
     const period: BurnWindow = { label: slo.period.text, durationMs: slo.period.durationMs };
@@ -115,12 +117,17 @@ export class Track implements WindowSums {
     if (kept !== null && this.ledger !== kept.ledger && !bothRolling) this.carryOver(kept, now);
   }
 
-  /** Adds one cell of an admitted delta. Counts in COUNT_UNIT units, squares in requests. */
-  add(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): void {
+  /**
+   * Adds one cell of an admitted delta. Counts in COUNT_UNIT units, squares in requests.
+   *
+   * @returns false when its time slice is too old to change; it does not count then
+   */
+  add(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): boolean {
     this.receivedAt = now;
     this.presence.heard(now);
-    if (this.slices === null) this.count(second, total, bad, badSquares);
-    else this.slices.add(second, total, bad, this.emitSlice);
+    if (this.slices !== null) return this.slices.add(second, total, bad, this.emitSlice);
+    this.count(second, total, bad, badSquares);
+    return true;
   }
 
   /**
@@ -222,10 +229,6 @@ export class Track implements WindowSums {
     return observed === null ? null : observed / COUNT_UNIT;
   }
 
-  private get placeOfHour(): number {
-    return this.burnWindows.length - 1;
-  }
-
   private count(second: UnixSecond, total: number, bad: number, badSquares: number): void {
     this.windows.add(second, total, bad);
     this.ledger.add(second, total, bad);
@@ -290,16 +293,11 @@ export class Track implements WindowSums {
   }
 }
 
-/** Windows of the pairs and those always shown, each once; the hour stands last. */
+/** Windows of the pairs, the first pair's in front, and those always shown, each once. */
 function windowsOf(slo: Slo): BurnWindow[] {
-  const hour = SHOWN_WINDOWS[1]!;
-  const wanted = [
-    ...SHOWN_WINDOWS.slice(0, 1),
-    ...slo.policy.pairs.flatMap((p) => [p.short, p.long]),
-  ];
-  const byLength = new Map(wanted.map((window) => [window.durationMs, window]));
-  byLength.delete(hour.durationMs);
-  return [...byLength.values(), hour];
+  const wanted = [...slo.policy.pairs.flatMap((p) => [p.short, p.long]), ...SHOWN_WINDOWS];
+  const seen = new Set<number>();
+  return wanted.filter(({ durationMs }) => !seen.has(durationMs) && seen.add(durationMs));
 }
 
 /** Whether counts of one still mean the same for the other. */

@@ -4,6 +4,7 @@ export type RefusalCode =
   | "too-large"
   | "unsupported-encoding"
   | "unsupported-content-type"
+  | "timed-out"
   | "overloaded"
   | "shutting-down"
   | "state-unavailable";

@@ -72,6 +72,8 @@ export class HttpReceiver {
       server.once("error", fail);
       server.listen(endpoint.port, endpoint.host, () => {
         server.removeListener("error", fail);
+        // A connection that could not be accepted (no file handle left) must not end the engine.
+        server.on("error", () => undefined);
         const address = server.address();
         resolve({ port: typeof address === "object" && address !== null ? address.port : 0 });
       });

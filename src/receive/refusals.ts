@@ -37,7 +37,7 @@ export const SHUTTING_DOWN: Refusal = Object.freeze({
 
 /** A sender that stalls must not hold memory for ever; what it sends again may come through. */
 export const TOO_SLOW: Refusal = Object.freeze({
-  code: "overloaded",
+  code: "timed-out",
   message: "the request did not arrive in time",
   retryAfterMs: 1000,
 });

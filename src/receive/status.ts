@@ -11,6 +11,8 @@ const TABLE: Readonly<Record<RefusalCode, { readonly grpc: number; readonly http
   "too-large": { grpc: Grpc.RESOURCE_EXHAUSTED, http: 413 },
   "unsupported-encoding": { grpc: Grpc.UNIMPLEMENTED, http: 415 },
   "unsupported-content-type": { grpc: Grpc.INVALID_ARGUMENT, http: 415 },
+  // Its own code: a sender that stalls says nothing about what the receiver can take.
+  "timed-out": { grpc: Grpc.UNAVAILABLE, http: 503 },
   overloaded: { grpc: Grpc.UNAVAILABLE, http: 503 },
   "shutting-down": { grpc: Grpc.UNAVAILABLE, http: 503 },
   "state-unavailable": { grpc: Grpc.UNAVAILABLE, http: 503 },

@@ -8,6 +8,8 @@ export interface MetricsSettings {
   /** Read at every scrape. */
   readonly counters: ReceiverCounters;
   readonly reader: Pick<GateReader, "list">;
+  /** Fingerprints that had to make room before 15 minutes were over; default: none. */
+  readonly forgottenEarly?: () => number;
   readonly version: string;
   /** CPU, memory, event loop and collector of this process. Default true. */
   readonly processMetrics?: boolean;
@@ -38,6 +40,7 @@ const REFUSAL_CODES: readonly RefusalCode[] = [
   "too-large",
   "unsupported-encoding",
   "unsupported-content-type",
+  "timed-out",
   "overloaded",
   "shutting-down",
   "state-unavailable",
@@ -64,6 +67,16 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
     registers,
   }).set({ version: settings.version }, 1);
   addReceiverCounters(registers, settings.counters);
+  const { forgottenEarly } = settings;
+  new Counter({
+    name: "slogate_fingerprints_forgotten_early_total",
+    help: "Requests whose retry would no longer be recognised although 15 minutes have not passed.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(forgottenEarly?.() ?? 0);
+    },
+  });
   const tickDuration = new Histogram({
     name: "slogate_tick_duration_seconds",
     help: "Time one evaluation of all gates took.",

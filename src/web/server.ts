@@ -94,7 +94,12 @@ function listen(server: Server, { host, port }: HttpApiSettings["endpoint"]): Pr
       const message = `api.http: ${host}:${port} ${why}`;
       reject(new EngineError("ADDRESS_UNAVAILABLE", message, { cause }));
     });
-    server.listen(port, host, resolve);
+    server.listen(port, host, () => {
+      server.removeAllListeners("error");
+      // A connection that could not be accepted (no file handle left) must not end the engine.
+      server.on("error", () => undefined);
+      resolve();
+    });
   });
 }
 

@@ -1,0 +1,173 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type RunningEngine, type StartOptions, startEngine } from "../../../src/cli/start.ts";
+import { loadSlos } from "../../../src/config/load.ts";
+import { defaultSettings, type Settings } from "../../../src/config/settings.ts";
+import type { DecisionSink } from "../../../src/ports/decision-sink.ts";
+import { memorySink } from "../../../src/publish/memory.ts";
+import { freePort } from "../../support/free-port.ts";
+import { sloFile } from "../../support/slo-file.ts";
+import { waitFor } from "../../support/wait.ts";
+
+let directory: string;
+const started: RunningEngine[] = [];
+const logged: string[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "slogate-start-"));
+  mkdirSync(slosPath());
+  logged.length = 0;
+  writeSlo({ name: "pay", service: "payment" });
+});
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((engine) => engine.stop()));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Apart from the state, which is JSON too. */
+function slosPath(): string {
+  return join(directory, "slos");
+}
+
+function writeSlo(slo: Parameters<typeof sloFile>[0], text = sloFile(slo)): void {
+  writeFileSync(join(slosPath(), `${slo.name}.yaml`), text);
+}
+
+function settings(): Settings {
+  const defaults = defaultSettings();
+  const free = <S extends { endpoint: { host: string; port: number } }>(server: S): S => ({
+    ...server,
+    endpoint: { host: "127.0.0.1", port: 0 },
+  });
+  const { grpc, http } = defaults.receivers;
+  return {
+    ...defaults,
+    receivers: { grpc: grpc && free(grpc), http: http && free(http) },
+    api: { ...defaults.api, http: free(defaults.api.http), grpc: free(defaults.api.grpc) },
+    state: { directory: join(directory, "state") },
+  };
+}
+
+async function start(over: Partial<StartOptions> = {}): Promise<RunningEngine> {
+  const say = (message: string) => logged.push(message);
+  const engine = await startEngine({
+    settings: settings(),
+    slos: await loadSlos([slosPath()]),
+    sloPaths: [],
+    clock: { now: () => Date.now() },
+    log: { info: say, warn: say, error: say },
+    version: "0.0.0",
+    sinks: [],
+    ...over,
+  });
+  started.push(engine);
+  return engine;
+}
+
+const override = () => ({
+  slo: "pay",
+  state: "open" as const,
+  author: "ann",
+  reason: "drill",
+  createdAt: Date.now(),
+  expiresAt: Date.now() + 3_600_000,
+});
+
+describe("startEngine", () => {
+  it("listens everywhere, ticks, publishes and stops", async () => {
+    const sink = memorySink({ wants: "latest" });
+    const engine = await start({ sinks: [sink] });
+    const { otlpGrpc, otlpHttp, api, gateService } = engine.addresses;
+    for (const address of [otlpGrpc, otlpHttp, api, gateService]) expect(address).toMatch(/:\d+$/);
+    expect((await fetch(`${api}/readyz`)).status).toBe(200);
+    await waitFor(() => sink.published[0], { what: "the first decision" });
+    expect(sink.published[0]).toMatchObject({ slo: "pay", state: "unknown", epoch: 1 });
+    await engine.stop();
+    await expect(fetch(`${api}/readyz`)).rejects.toThrow();
+  });
+
+  it("keeps overrides over a restart, with a greater epoch", async () => {
+    const engine = await start();
+    engine.engine.set(override());
+    await engine.stop();
+    const again = await start();
+    await waitFor(() => (again.engine.get("pay")?.reason === "override" ? true : undefined), {
+      what: "the override",
+    });
+    expect(again.engine.get("pay")).toMatchObject({ state: "open", epoch: 2 });
+  });
+
+  it("leaves nothing running when an address is taken", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => taken.once("listening", resolve));
+    const { port } = taken.address() as { port: number };
+    const base = settings();
+    const otlpPort = await freePort();
+    const { grpc, http } = base.receivers;
+    const wanted: Settings = {
+      ...base,
+      receivers: {
+        grpc: grpc && { ...grpc, endpoint: { ...grpc.endpoint, port: otlpPort } },
+        http,
+      },
+      api: {
+        ...base.api,
+        http: { ...base.api.http, endpoint: { ...base.api.http.endpoint, port } },
+      },
+    };
+    await expect(start({ settings: wanted })).rejects.toMatchObject({
+      code: "ADDRESS_UNAVAILABLE",
+    });
+    // The receiver that had started has let go of its port.
+    const free = createServer();
+    await new Promise<void>((resolve, reject) => {
+      free.once("error", reject).listen(otlpPort, "127.0.0.1", () => resolve());
+    });
+    free.close();
+    taken.close();
+  });
+
+  it("stops in time though a sink neither answers nor closes", async () => {
+    const never = new Promise<void>(() => {});
+    const stuck: DecisionSink = {
+      name: "stuck",
+      wants: "latest",
+      publish: () => never,
+      close: () => never,
+    };
+    const engine = await start({ sinks: [stuck] });
+    await waitFor(() => (engine.engine.get("pay")?.sequence === 0 ? true : undefined), {
+      what: "a tick",
+    });
+    const began = performance.now();
+    await engine.stop();
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(logged).toContain("a sink did not close");
+  });
+
+  it("takes changed SLO files, and keeps the running SLOs when a change is broken or empty", async () => {
+    const slos = await loadSlos([slosPath()]);
+    const engine = await start({ slos, sloPaths: [slosPath()] });
+    const names = () => engine.engine.list().map(({ slo }) => slo);
+    writeSlo({ name: "cart", service: "cart" });
+    await waitFor(() => (names().length === 2 ? true : undefined), { what: "the new SLO" });
+    writeSlo({ name: "cart", service: "cart" }, "kind: SLO\n");
+    const refused = "SLO files changed, but not to something sound: the running SLOs stay";
+    await waitFor(() => (logged.includes(refused) ? true : undefined), { what: "the refusal" });
+    expect(names()).toEqual(["cart", "pay"]);
+    rmSync(join(slosPath(), "cart.yaml"));
+    await waitFor(() => (names().length === 1 ? true : undefined), { what: "the removal" });
+    logged.length = 0;
+    rmSync(join(slosPath(), "pay.yaml"));
+    await waitFor(() => (logged.includes(refused) ? true : undefined), { what: "the refusal" });
+    expect(names()).toEqual(["pay"]);
+  });
+
+  it("puts every gate in shadow mode when the engine is", async () => {
+    const engine = await start({ settings: { ...settings(), mode: "shadow" } });
+    expect(engine.engine.get("pay")).toMatchObject({ mode: "shadow", allowed: true });
+  });
+});
