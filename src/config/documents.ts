@@ -31,6 +31,11 @@ export function readDocuments(files: readonly ConfigFile[], report: Report): Doc
   const byName = new Map<string, SloDocument>();
   const used = new Set<SloDocument>();
   for (const file of files) {
+    // More likely caught between truncating and writing than a wish to drop the SLOs it held.
+    if (file.text.trim() === "") {
+      report.problem(wholeFile(file.path), [], "is empty; write an SLO into it or remove it");
+      continue;
+    }
     const before = report.faults;
     const read = readYaml(file, report);
     if (read.length === 0 && report.faults === before) {

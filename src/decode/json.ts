@@ -7,7 +7,7 @@ export type JsonResult = { readonly bytes: Uint8Array } | { readonly problem: st
  * OTLP/JSON to OTLP/protobuf, so that one decoder reads both and both must count alike. Ids are hex,
  * enums integers, 64-bit integers strings or numbers, unknown fields are ignored.
  *
- * @returns protobuf bytes, valid until the next call, or what is wrong and where
+ * @returns protobuf bytes, or what is wrong and where
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 export function jsonToProtobuf(signal: "traces" | "metrics", bytes: Uint8Array): JsonResult {

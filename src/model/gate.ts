@@ -29,7 +29,7 @@ export interface GatePolicy {
   readonly keepClosedForMs: DurationMs;
   /** Close when the period's budget is spent (basis not `projected`, or after 24 h of history). */
   readonly freezeWhenExhausted: boolean;
-  /** Close when the lower 80 % bound of the next hour's burn exceeds the pairs' lowest threshold. */
+  /** Close when the lower 80 % bound of the next hour's burn exceeds the lowest pair threshold above 1. */
   readonly closeOnForecast: boolean;
   /** Burn windows that close the gate, short and long with one threshold. */
   readonly pairs: readonly BurnWindowPair[];

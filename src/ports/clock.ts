@@ -1,6 +1,6 @@
 import type { UnixMs } from "../model/time.ts";
 
-/** The wall clock; only `main.ts` builds the real one. */
+/** The wall clock; only the commands build the real one. */
 export interface Clock {
   now(): UnixMs;
 }

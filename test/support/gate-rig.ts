@@ -5,6 +5,7 @@ import type { GateDecision } from "../../src/model/gate.ts";
 import type { Slo } from "../../src/model/slo.ts";
 import { SECOND, type UnixMs } from "../../src/model/time.ts";
 import { newReceiverCounters } from "../../src/ports/metrics.ts";
+import { slo } from "./slo.ts";
 
 export const START: UnixMs = Date.UTC(2026, 4, 4, 10);
 
@@ -13,6 +14,9 @@ export interface Traffic {
   readonly total: number;
   readonly bad?: number;
 }
+
+export const HEALTHY: Traffic = { total: 100 };
+export const OUTAGE: Traffic = { total: 100, bad: 50 };
 
 /** All gates on a clock of the test: one tick a second, the second's requests counted just before it. */
 export class GateRig {
@@ -99,4 +103,11 @@ export class GateRig {
       .filter(({ transition, decision }) => transition && decision.slo === name)
       .map(({ decision }) => `${decision.state} ${decision.reason}`);
   }
+}
+
+/** One open gate with two minutes of health behind it. */
+export function opened(over: Parameters<typeof slo>[0] = {}, start?: UnixMs): GateRig {
+  const rig = new GateRig([slo(over)], start).run(120, HEALTHY);
+  if (rig.gate().state !== "open") throw new Error(`not open: ${rig.gate().message}`);
+  return rig;
 }

@@ -6,6 +6,16 @@ import { DAY } from "../../src/model/time.ts";
 
 export const FOUR_WEEKS: Period = { kind: "rolling", durationMs: 28 * DAY, text: "28d" };
 
+export const MONTH: Period = {
+  kind: "calendar",
+  count: 1,
+  unit: "month",
+  startLocal: "2026-01-01T00:00:00",
+  timeZone: "UTC",
+  durationMs: 30 * DAY,
+  text: "1M",
+};
+
 /** The defaults, and what a test is about. */
 export function policy(over: Partial<GatePolicy> = {}): GatePolicy {
   return { ...DEFAULT_POLICY, pairs: defaultPairs(28 * DAY, 0.999).pairs, ...over };
@@ -29,3 +39,6 @@ export function slo(
     policy: policy(over.policy),
   };
 }
+
+/** The slower pairs see only minutes in most tests, and would speak first. */
+export const FAST_ONLY = { policy: { pairs: policy().pairs.slice(0, 1) } };

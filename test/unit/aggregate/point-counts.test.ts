@@ -43,6 +43,20 @@ describe("a delta sum", () => {
     expect(rig.cells[0]).toMatchObject({ version: "1.4.2", rawBad: 10, badSquares: 10 });
   });
 
+  it.each([1e308, 2 ** 41])("of %d requests is no count, so that sums stay exact", (value) => {
+    const rig = new IngestRig([requests]);
+    rig.metrics(
+      request(
+        sum("delta", [
+          { startNs: at(-20), timeNs: at(-10), value, attributes: { code: 200 } },
+          { startNs: at(-20), timeNs: at(-10), value: 5, attributes: { code: 200 } },
+        ]),
+      ),
+    );
+    expect(rig.cells.map(({ total }) => total)).toEqual([5]);
+    expect(rig.counters.itemsRefused).toEqual({ unusable: 1 });
+  });
+
   it("may have fractions, which are rounded to 1/256", () => {
     const rig = new IngestRig([requests]);
     rig.metrics(request(sum("delta", [{ timeNs: at(0), value: 0.5 }])));

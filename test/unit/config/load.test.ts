@@ -60,6 +60,17 @@ describe("loadSlos", () => {
     ]);
   });
 
+  it("takes an empty file for one being written, not for a wish to drop the SLOs it held", async () => {
+    await writeFile(path("a.yaml"), slo("a"));
+    await writeFile(path("b.yaml"), " \n");
+    await writeFile(path("c.yaml"), "# nothing yet\n");
+    const { problems, warnings } = await loadSlos([folder]);
+    expect(problems).toEqual([
+      { file: path("b.yaml"), path: "", message: "is empty; write an SLO into it or remove it" },
+    ]);
+    expect(warnings).toMatchObject([{ file: path("c.yaml"), message: "holds no documents" }]);
+  });
+
   it("refuses a large file without reading all of it", async () => {
     await writeFile(path("a.yaml"), "#".repeat(3 * 2 ** 20));
     const { problems } = await loadSlos([folder]);

@@ -289,7 +289,7 @@ describe("limits", () => {
     const code = await rawCall(session, frame(Buffer.alloc(50), 0).subarray(0, 20), {}, false);
     expect(code).toBe(String(Grpc.UNAVAILABLE));
     expect(limits).toMatchObject({ requests: 0, bytes: 0 });
-    expect(counters.requestsRefused).toEqual({ overloaded: 1 });
+    expect(counters.requestsRefused).toEqual({ "timed-out": 1 });
   });
 
   it("announce the configured flow-control window for streams and the connection", async () => {
