@@ -1,4 +1,5 @@
 import type { Evidence } from "../model/gate.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixMs, UnixSecond } from "../model/time.ts";
 import type { BurnWindowPair } from "../model/window.ts";
 import { burnRate } from "./rate.ts";
@@ -278,6 +279,24 @@ export class PairWatch {
     this.recovery = 0;
     this.calmSince = null;
     this.worstBurn = 0;
+  }
+
+  carry(state: StateCarrier): void {
+    this.openedAt = state.number(this.openedAt);
+    this.firstAt = state.optional(this.firstAt);
+    this.sinceTotal = state.number(this.sinceTotal);
+    this.sinceBad = state.number(this.sinceBad);
+    this.stepTotal = state.number(this.stepTotal);
+    this.stepBad = state.number(this.stepBad);
+    this.squares = state.number(this.squares);
+    this.weights = state.number(this.weights);
+    this.firstBadAt = state.optional(this.firstBadAt);
+    this.closed = state.flag(this.closed);
+    this.worstBurn = state.number(this.worstBurn);
+    this.recovery = state.number(this.recovery);
+    this.calmSince = state.optional(this.calmSince);
+    this.calmTotal = state.number(this.calmTotal);
+    this.calmBad = state.number(this.calmBad);
   }
 
   private evidenceFor(threshold: number, total: number, bad: number, now: UnixMs): Evidence {

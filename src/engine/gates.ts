@@ -2,6 +2,7 @@ import type { Findings } from "../decide/state.ts";
 import { COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
 import type { GateDecision, Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
 import { SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { Calendar } from "../ports/calendar.ts";
 import type { GateReader, SeriesPoint } from "../ports/gate-reader.ts";
@@ -13,6 +14,8 @@ import { Track } from "./track.ts";
 /** Every SLO's state is sent again this often, so that readers see it well before `validUntil`. */
 const REFRESH_S = 10;
 const HISTORY = 100;
+/** Newest transitions that a restart does not forget. */
+const CARRIED_HISTORY = 5;
 
 /** A decision to be published, and whether it is a change or a refresh. */
 export interface Publication {
@@ -178,6 +181,42 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
   /** Adds to the SLO's budget what was counted before the engine watched; see `Track.addPast`. */
   addPast(slo: string, second: UnixSecond, total: number, bad: number): void {
     this.byName.get(slo)?.addPast(second, total, bad);
+  }
+
+  /** What all SLOs share. */
+  carryShared(state: StateCarrier): void {
+    this.now = state.number(this.now);
+    this.hearing.carry(state);
+  }
+
+  /**
+   * One SLO with all that is known of it, its definition too: a restored gate goes on under the definition it had, and
+   * `use` then changes that as it changes a running one.
+   *
+   * @param index column in deltas; beyond the last one to bring a column back that nobody uses
+   */
+  carryTrack(index: number, state: StateCarrier): void {
+    const present = this.tracks[index] ?? null;
+    const slo = state.record(present?.slo ?? null);
+    let track = present;
+    if (slo !== present?.slo) {
+      if (present !== null) this.byName.delete(present.slo.name);
+      track = slo === null ? null : new Track(slo, index, this.calendar, this.now);
+      this.tracks[index] = track;
+      if (track !== null) this.byName.set(track.slo.name, track);
+    }
+    if (track === null) return;
+    track.carry(state);
+    const newest = (this.histories.get(track.slo.name) ?? []).slice(0, CARRIED_HISTORY);
+    const stored = state.record(newest);
+    if (stored !== newest) this.histories.set(track.slo.name, stored);
+  }
+
+  /** Everything at once. */
+  carry(state: StateCarrier): void {
+    this.carryShared(state);
+    const columns = state.number(this.tracks.length);
+    for (let index = 0; index < columns; index++) this.carryTrack(index, state);
   }
 
   private remember(decision: GateDecision): void {

@@ -1,3 +1,4 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
 import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 
 /** Seconds looked back on for coverage: 5 minutes. */
@@ -14,7 +15,7 @@ export class Hearing {
   private turnedAway = 0;
   private meanGapMs: number | null = null;
   /** By second, 1 where requests were turned away or the engine stood still. */
-  private readonly missed = new Uint8Array(SECONDS);
+  private readonly missed = new Float64Array(SECONDS);
   private missedSeconds = 0;
   private first: UnixSecond | null = null;
   private last: UnixSecond = 0;
@@ -65,6 +66,17 @@ export class Hearing {
   silent(now: UnixMs): boolean {
     if (this.heardAt === null) return true;
     return now - this.heardAt > Math.max(MINUTE, IMPROBABLE_GAPS * (this.meanGapMs ?? 0));
+  }
+
+  carry(state: StateCarrier): void {
+    this.heardAt = state.optional(this.heardAt);
+    this.accepted = state.number(this.accepted);
+    this.turnedAway = state.number(this.turnedAway);
+    this.meanGapMs = state.optional(this.meanGapMs);
+    state.numbers(this.missed);
+    this.missedSeconds = state.number(this.missedSeconds);
+    this.first = state.optional(this.first);
+    this.last = state.number(this.last);
   }
 
   private moveTo(second: UnixSecond): void {

@@ -1,6 +1,7 @@
 import { exhaustion } from "../forecast/exhaustion.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { Exhaustion, ForecastHorizon, ForecastReport } from "../model/gate.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
 import { DAY, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
 import type { Track } from "./track.ts";
 
@@ -28,6 +29,13 @@ export class Outlook {
       this.kept = reportOf(track, remainingBad, now);
     }
     return this.kept;
+  }
+
+  carry(state: StateCarrier): void {
+    this.minute = state.number(this.minute);
+    this.sequence = state.number(this.sequence);
+    this.spent = state.flag(this.spent);
+    this.kept = state.record(this.kept);
   }
 }
 

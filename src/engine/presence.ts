@@ -1,4 +1,5 @@
 import type { Silence } from "../decide/state.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
 import { HOUR, MINUTE, type UnixMs } from "../model/time.ts";
 import type { Hearing } from "./hearing.ts";
 
@@ -41,6 +42,13 @@ export class Presence {
     if (now - this.lastHeardAt > 1000) return;
     // At least a minute: the first request of a quiet service does not mean one every second.
     this.usualRate = lastHour / Math.min(3600, Math.max(60, (now - this.firstHeardAt) / 1000));
+  }
+
+  carry(state: StateCarrier): void {
+    this.firstHeardAt = state.optional(this.firstHeardAt);
+    this.lastHeardAt = state.optional(this.lastHeardAt);
+    this.usualRate = state.number(this.usualRate);
+    this.meanGapMs = state.optional(this.meanGapMs);
   }
 
   /** Why nothing can be said about the SLO now; null when it is heard as usual. */

@@ -6,6 +6,7 @@ import { Forecast } from "../forecast/forecast.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
 import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { BurnWindow } from "../model/window.ts";
 import type { Calendar } from "../ports/calendar.ts";
@@ -222,6 +223,25 @@ export class Track implements WindowSums {
   /** End of the running calendar period; null when rolling. */
   periodEndsAt(): UnixMs | null {
     return this.slo.period.kind === "calendar" ? this.periodEnd : null;
+  }
+
+  /** For a track of the same SLO at the same column. */
+  carry(state: StateCarrier): void {
+    this.windows.carry(state);
+    this.ledger.carry(state);
+    this.slices?.carry(state);
+    this.presence.carry(state);
+    this.watch.carry(state);
+    this.forecast.carry(state);
+    this.outlook.carry(state);
+    this.gate = state.record(this.gate);
+    this.breach = state.record(this.breach);
+    this.override = state.record(this.override);
+    this.refreshAt = state.number(this.refreshAt);
+    this.minute = state.number(this.minute);
+    this.minuteTotal = state.number(this.minuteTotal);
+    this.minuteBad = state.number(this.minuteBad);
+    this.periodEnd = state.number(this.periodEnd);
   }
 
   private observedTotal(nowSecond: UnixSecond): number | null {

@@ -1,3 +1,4 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
 import type { DurationMs, UnixMs } from "../model/time.ts";
 
 /** Checks before the share means anything. */
@@ -78,6 +79,16 @@ export class Calibration {
       }
       this.dropOldest();
     }
+  }
+
+  carry(state: StateCarrier): void {
+    state.numbers(this.pending);
+    this.oldest = state.number(this.oldest);
+    this.count = state.number(this.count);
+    this.lastMadeAt = state.number(this.lastMadeAt);
+    this.checks = state.number(this.checks);
+    this.held = state.number(this.held);
+    this.weight = state.number(this.weight);
   }
 
   private dropOldest(): void {

@@ -1,3 +1,5 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
+
 const BIN_MINUTES = 5;
 /** Share of what was learned that is left after one bin: half after 12 h. */
 const KEEP_PER_BIN = 0.5 ** (BIN_MINUTES / (12 * 60));
@@ -52,6 +54,16 @@ export class Dispersion {
   /** Time has passed unseen, or the gate changed: the bin that was begun is worth nothing. */
   breakOff(): void {
     this.binBad = this.binAtBurn1 = this.binMinutes = 0;
+  }
+
+  carry(state: StateCarrier): void {
+    this.baseBad = state.number(this.baseBad);
+    this.baseAtBurn1 = state.number(this.baseAtBurn1);
+    this.binBad = state.number(this.binBad);
+    this.binAtBurn1 = state.number(this.binAtBurn1);
+    this.binMinutes = state.number(this.binMinutes);
+    this.weight = state.number(this.weight);
+    this.squares = state.number(this.squares);
   }
 
   private learn(): void {

@@ -1,3 +1,4 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
 import { DAY, type DurationMs, HOUR, MINUTE, type UnixMs } from "../model/time.ts";
 import { Calibration } from "./calibration.ts";
 import { Dispersion } from "./dispersion.ts";
@@ -181,6 +182,27 @@ export class Forecast {
   /** Share of past 80 % intervals that held, or null before six have come due. */
   calibration80(horizon: "1h" | "24h"): number | null {
     return (horizon === "1h" ? this.calibration1h : this.calibration24h).share();
+  }
+
+  carry(state: StateCarrier): void {
+    this.trend.carry(state);
+    this.recent.carry(state);
+    this.dispersion.carry(state);
+    this.calibration1h.carry(state);
+    this.calibration24h.carry(state);
+    this.closed = state.flag(this.closed);
+    this.regimeSince = state.optional(this.regimeSince);
+    this.lastMinute = state.optional(this.lastMinute);
+    this.points = state.number(this.points);
+    this.regimeBad = state.number(this.regimeBad);
+    this.regimeAtBurn1 = state.number(this.regimeAtBurn1);
+    this.longBad = state.number(this.longBad);
+    this.longAtBurn1 = state.number(this.longAtBurn1);
+    this.longRequests = state.number(this.longRequests);
+    this.longMinutes = state.number(this.longMinutes);
+    this.recentMinutes = state.number(this.recentMinutes);
+    this.everBad = state.number(this.everBad);
+    this.everAtBurn1 = state.number(this.everAtBurn1);
   }
 
   /**

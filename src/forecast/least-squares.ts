@@ -1,3 +1,5 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
+
 /**
  * Weighted least squares from running sums. x is the age of a point in steps, negative, the newest being
  * 0: the origin moves along, because with x counted from any fixed time n*Sxx - Sx*Sx soon cancels to
@@ -84,6 +86,17 @@ export abstract class LeastSquares {
     if (!(this.sumW > 0)) return 0;
     const fromSlope = this.seSlope(variance) * (x - this.meanX);
     return Math.sqrt(variance / this.sumW + fromSlope * fromSlope);
+  }
+
+  carry(state: StateCarrier): void {
+    this.points = state.number(this.points);
+    this.anchor = state.number(this.anchor);
+    this.sumW = state.number(this.sumW);
+    this.sumX = state.number(this.sumX);
+    this.sumXX = state.number(this.sumXX);
+    this.sumY = state.number(this.sumY);
+    this.sumXY = state.number(this.sumXY);
+    this.sumYY = state.number(this.sumYY);
   }
 
   /** Weighted sum of squared distances of x from its mean. */

@@ -1,3 +1,4 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
 import { isPoint, LeastSquares } from "./least-squares.ts";
 
 /**
@@ -64,6 +65,18 @@ export class SlidingRegression extends LeastSquares {
       sum += this.weights[slot]! * this.ys[slot]!;
     }
     return { mean: weight > 0 ? sum / weight : 0, weight };
+  }
+
+  override carry(state: StateCarrier): void {
+    super.carry(state);
+    state.numbers(this.ys);
+    state.numbers(this.weights);
+    this.newest = state.number(this.newest);
+    this.sinceSummed = state.number(this.sinceSummed);
+    this.peakW = state.number(this.peakW);
+    this.peakYY = state.number(this.peakYY);
+    this.lastY = state.number(this.lastY);
+    this.run = state.number(this.run);
   }
 
   private step(): void {

@@ -1,4 +1,5 @@
 import type { Period } from "../model/slo.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 import { SloWindows } from "./rings.ts";
 import { SLO_TIERS, tierFor } from "./tiers.ts";
@@ -141,6 +142,19 @@ export class BudgetLedger {
   /** Seconds until a calendar period ends, never below 0; null for rolling periods, and before `setPeriod`. */
   secondsLeft(now: UnixSecond): number | null {
     return Number.isFinite(this.end) ? Math.max(0, this.end - now) : null;
+  }
+
+  /** Rings that are shared are carried by their owner. */
+  carry(state: StateCarrier): void {
+    if (this.ownsRings) this.rings?.carry(state);
+    this.start = state.number(this.start);
+    this.end = state.number(this.end);
+    this.calendarTotal = state.number(this.calendarTotal);
+    this.calendarBad = state.number(this.calendarBad);
+    this.nextTotal = state.number(this.nextTotal);
+    this.nextBad = state.number(this.nextBad);
+    this.previousTotal = state.optional(this.previousTotal);
+    this.first = state.optional(this.first);
   }
 
   private addToRings(second: UnixSecond, total: number, bad: number): boolean {

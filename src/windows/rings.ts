@@ -1,3 +1,4 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 import type { BurnWindow } from "../model/window.ts";
 import { SLO_TIERS, type Tier, tierFor } from "./tiers.ts";
@@ -192,6 +193,11 @@ export class SloWindows {
       const minute = this.data[record + HEAD]! - age;
       fn(minute * 60, this.data[bucket]!, this.data[bucket + 1]!);
     }
+  }
+
+  /** Tiers and windows are part of the row: a state of other ones has another length, or is the caller's mistake. */
+  carry(state: StateCarrier): void {
+    state.numbers(this.data);
   }
 
   /** The newest second that saw a request; null before the first. */

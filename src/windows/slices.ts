@@ -1,5 +1,6 @@
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { Budgeting } from "../model/slo.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 
 /** Slices that can still change: 6 h of one-minute slices. */
@@ -57,6 +58,12 @@ export class SliceJudge {
     const dBad = this.judge(totalAfter, badAfter) - this.judge(totalBefore, badBefore);
     if (dTotal !== 0 || dBad !== 0) emit(slice * this.sliceSeconds, dTotal, dBad);
     return true;
+  }
+
+  carry(state: StateCarrier): void {
+    this.head = state.number(this.head);
+    state.numbers(this.total);
+    state.numbers(this.bad);
   }
 
   /** How much of the slice is bad, in COUNT_UNIT units: all or nothing with a target, else its ratio. */

@@ -1,0 +1,237 @@
+import { EngineError } from "../model/errors.ts";
+
+/**
+ * Numbers, rows and texts packed into bytes. Counts are integers in 1/256 units, mostly small or multiples of 256,
+ * and squares of weights are multiples of 1/65536: all of them become integers of variable length. Anything else
+ * is stored as the eight bytes of its double; everything comes back to the last bit.
+ *
+ * A number is one varint: two bits say what the rest is.
+ */
+const PLAIN = 0; // rest 0: a double follows; rest n: a run of n zeros in a row
+const INTEGER = 1;
+const REQUESTS = 2; // times 256
+const SQUARES = 3; // divided by 65536
+const KINDS = 4;
+
+const REQUEST_UNITS = 256;
+const SQUARE_UNITS = 65_536;
+/** Beyond this an integer times 8 (sign, kind) is not exact any more. */
+const LARGEST = 2 ** 50;
+
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder("utf-8", { fatal: true });
+
+/** Bytes that grow. Nothing is allocated per value. */
+export class PackedWriter {
+  length = 0;
+  private buffer: Uint8Array;
+  private view: DataView;
+
+  constructor(firstBytes = 4096) {
+    this.buffer = new Uint8Array(firstBytes);
+    this.view = new DataView(this.buffer.buffer);
+  }
+
+  /** What was written so far; valid until the next call of a method. */
+  bytes(): Uint8Array {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.buffer[this.length++] = value;
+  }
+
+  /** @param value integer from 0 to 2^53 - 1 */
+  varint(value: number): void {
+    this.reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.buffer[this.length++] = (rest % 0x80) | 0x80;
+      rest = rest < 0x8000_0000 ? rest >>> 7 : Math.floor(rest / 0x80);
+    }
+    this.buffer[this.length++] = rest;
+  }
+
+  uint32(value: number): void {
+    this.reserve(4);
+    this.view.setUint32(this.length, value, true);
+    this.length += 4;
+  }
+
+  double(value: number): void {
+    this.reserve(8);
+    this.view.setFloat64(this.length, value, true);
+    this.length += 8;
+  }
+
+  /** Any double. */
+  number(value: number): void {
+    if (Number.isInteger(value)) {
+      const requests = value / REQUEST_UNITS;
+      if (value === 0 ? Object.is(value, 0) : Math.abs(value) < LARGEST) {
+        const whole = value !== 0 && Number.isInteger(requests);
+        this.integer(whole ? requests : value, whole ? REQUESTS : INTEGER);
+        return;
+      }
+    } else {
+      const squares = value * SQUARE_UNITS;
+      if (Number.isInteger(squares) && Math.abs(squares) < LARGEST) {
+        this.integer(squares, SQUARES);
+        return;
+      }
+    }
+    this.varint(PLAIN);
+    this.double(value);
+  }
+
+  /** A row of any doubles; runs of zeros take a byte or two. */
+  numbers(row: Float64Array): void {
+    this.varint(row.length);
+    for (let i = 0; i < row.length; ) {
+      let zeros = 0;
+      while (i + zeros < row.length && Object.is(row[i + zeros], 0)) zeros++;
+      if (zeros > 0) this.varint(zeros * KINDS + PLAIN);
+      else this.number(row[i]!);
+      i += Math.max(1, zeros);
+    }
+  }
+
+  blob(bytes: Uint8Array): void {
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** Without a length. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.buffer.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  text(value: string): void {
+    this.blob(ENCODER.encode(value));
+  }
+
+  private integer(value: number, kind: number): void {
+    this.varint((value < 0 ? -value * 2 - 1 : value * 2) * KINDS + kind);
+  }
+
+  private reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.buffer.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.buffer.length * 2));
+    larger.set(this.buffer);
+    this.buffer = larger;
+    this.view = new DataView(larger.buffer);
+  }
+}
+
+/** Reads what `PackedWriter` wrote. Every read is checked: bytes that are not that are a STATE_UNUSABLE. */
+export class PackedReader {
+  at: number;
+  readonly end: number;
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.at = start;
+    this.end = end;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get isAtEnd(): boolean {
+    return this.at === this.end;
+  }
+
+  byte(): number {
+    this.need(1);
+    return this.bytes[this.at++]!;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 8; i++) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 0x80;
+    }
+    throw damaged("a number has no end");
+  }
+
+  uint32(): number {
+    this.need(4);
+    this.at += 4;
+    return this.view.getUint32(this.at - 4, true);
+  }
+
+  double(): number {
+    this.need(8);
+    this.at += 8;
+    return this.view.getFloat64(this.at - 8, true);
+  }
+
+  number(): number {
+    return this.numberOf(this.varint());
+  }
+
+  /** In place. @throws RangeError when the stored row has another length */
+  numbers(row: Float64Array): void {
+    const length = this.varint();
+    if (length !== row.length) {
+      throw new RangeError(`a row of ${row.length} numbers is stored with ${length}`);
+    }
+    for (let i = 0; i < length; ) {
+      const head = this.varint();
+      const zeros = head % KINDS === PLAIN ? Math.floor(head / KINDS) : 0;
+      if (zeros > length - i) throw damaged("a row is longer than it says");
+      if (zeros === 0) row[i] = this.numberOf(head);
+      else row.fill(0, i, i + zeros);
+      i += Math.max(1, zeros);
+    }
+  }
+
+  /** A view of the bytes, not a copy. */
+  blob(): Uint8Array {
+    const length = this.varint();
+    this.need(length);
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  text(): string {
+    try {
+      return DECODER.decode(this.blob());
+    } catch (error) {
+      if (error instanceof EngineError) throw error;
+      throw damaged("a text is not UTF-8");
+    }
+  }
+
+  private numberOf(head: number): number {
+    const kind = head % KINDS;
+    const folded = Math.floor(head / KINDS);
+    if (kind === PLAIN) {
+      if (folded !== 0) throw damaged("a run of zeros stands where one number is expected");
+      return this.double();
+    }
+    const value = folded % 2 === 0 ? folded / 2 : -(folded + 1) / 2;
+    if (kind === INTEGER) return value;
+    return kind === REQUESTS ? value * REQUEST_UNITS : value / SQUARE_UNITS;
+  }
+
+  private need(bytes: number): void {
+    if (bytes > this.end - this.at) throw damaged("it ends too early");
+  }
+}
+
+export function damaged(what: string): EngineError {
+  return new EngineError("STATE_UNUSABLE", `stored state is damaged: ${what}`);
+}
