@@ -12,7 +12,6 @@ import { Gates } from "../engine/gates.ts";
 import type { PublishReport } from "../engine/operators/publish-to.ts";
 import { MemoryAdmission } from "../journal/memory-admission.ts";
 import { StateFile } from "../journal/state-file.ts";
-import type { Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
 import { SECOND } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -97,13 +96,9 @@ async function build(
   });
   const slos = effective(options.slos.slos, settings);
   gates.use(slos);
-  // An override whose SLO is not there (yet) stays stored until it expires.
-  const orphans = state.overrides.filter((o) => !gates.override(o.slo, o));
-  for (const { slo } of orphans) log.warn("a stored override has no SLO now; it is kept", { slo });
-  const allOverrides = (): Override[] => [
-    ...gates.overrides(),
-    ...orphans.filter((o) => o.expiresAt > clock.now()),
-  ];
+  for (const override of state.overrides) gates.restoreOverride(override.slo, override);
+  for (const slo of gates.orphaned())
+    log.warn("a stored override has no SLO now; it is kept", { slo });
   const admission = new MemoryAdmission((delta) => gates.add(delta));
   const ingest = new Ingest({
     rules: compileRules(slos, (slo) => gates.indexOf(slo)),
@@ -168,7 +163,7 @@ async function build(
 
   function persist(problem: string | null): string | null {
     if (problem === null) {
-      state.save(allOverrides()).catch((error: unknown) => {
+      state.save(gates.overrides()).catch((error: unknown) => {
         log.error("an override is in force but could not be stored; a restart will forget it", {
           error: String(error),
         });
@@ -213,7 +208,7 @@ async function build(
         }
       }),
     );
-    await state.save(allOverrides()).catch((error: unknown) => {
+    await state.save(gates.overrides()).catch((error: unknown) => {
       log.error("the state could not be stored", { error: String(error) });
     });
   };

@@ -5,6 +5,7 @@ import type { Slo } from "../model/slo.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { Calendar } from "../ports/calendar.ts";
+import { type ChangeLog, NO_CHANGE_LOG, type Placement } from "../ports/change-log.ts";
 import type { GateReader, SeriesPoint } from "../ports/gate-reader.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import { decisionOf } from "./decision.ts";
@@ -39,8 +40,10 @@ export interface GatesParts {
 export class Gates implements Pick<GateReader, "list" | "get" | "history" | "series"> {
   /** Publications of the last tick. */
   published: readonly Publication[] = [];
+  /** Told of everything that is done here, but for what is done again (`place`, `step`). */
+  changes: ChangeLog = NO_CHANGE_LOG;
   private readonly calendar: Calendar;
-  private readonly epoch: number;
+  private epoch: number;
   private readonly counters: ReceiverCounters;
   private readonly refresh: boolean;
   private readonly hearing: Hearing;
@@ -48,6 +51,8 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
   private readonly tracks: (Track | null)[] = [];
   private readonly byName = new Map<string, Track>();
   private readonly histories = new Map<string, GateDecision[]>();
+  /** Overrides whose SLO is not there (yet), until they expire. */
+  private readonly orphans = new Map<string, Override>();
   private now: UnixMs;
   private readonly findings: Findings = {
     burn: null,
@@ -71,20 +76,40 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
   /** Takes a new set of SLOs. Those that stay keep their counts and state; see `Track`. */
   use(slos: readonly Slo[]): void {
     const names = new Set(slos.map((slo) => slo.name));
-    for (const [name, track] of this.byName) {
-      if (names.has(name)) continue;
-      this.tracks[track.index] = null;
-      this.byName.delete(name);
-      this.histories.delete(name);
+    const placements: Placement[] = [];
+    for (const [name, { index }] of this.byName) {
+      if (!names.has(name)) placements.push({ index, slo: null });
     }
+    let columns = this.tracks.length;
     for (const slo of slos) {
-      const previous = this.byName.get(slo.name);
-      if (previous !== undefined && JSON.stringify(previous.slo) === JSON.stringify(slo)) continue;
-      const index = previous?.index ?? this.tracks.length;
-      const track = new Track(slo, index, this.calendar, this.now, previous);
-      this.tracks[index] = track;
-      this.byName.set(slo.name, track);
+      const present = this.byName.get(slo.name);
+      if (present !== undefined && JSON.stringify(present.slo) === JSON.stringify(slo)) continue;
+      placements.push({ index: present?.index ?? columns++, slo });
     }
+    if (placements.length === 0) return;
+    this.place(placements);
+    this.changes.placed(placements);
+  }
+
+  /**
+   * Puts SLOs at their columns, all or none.
+   *
+   * @param applies asked for each column; false leaves its SLO as it is: it has had this change
+   */
+  place(placements: readonly Placement[], applies = everywhere): void {
+    const tracks = placements
+      .filter(({ index }) => applies(index))
+      .map(({ index, slo }) => {
+        const present = this.tracks[index] ?? undefined;
+        const track = slo && new Track(slo, index, this.calendar, this.now, present);
+        return { index, present, track };
+      });
+    for (const { index, present, track } of tracks) {
+      if (present !== undefined && track === null) this.forget(present);
+      this.put(index, track);
+    }
+    // Also of those left as they are: they had theirs with the change.
+    for (const { slo } of placements) if (slo !== null) this.adopt(slo.name);
   }
 
   /** The SLO's column in deltas; it keeps it as long as it exists. */
@@ -118,29 +143,53 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
   tick(at: UnixMs): this {
     // A clock that is set back must not make windows run backwards: they wait until it has caught up.
     const now = Math.max(at, this.now);
+    const { requestsAccepted, requestsRefused: refused } = this.counters;
+    const turnedAway = (refused.overloaded ?? 0) + (refused["state-unavailable"] ?? 0);
+    this.hear(now, requestsAccepted, turnedAway);
+    const published = this.step(now);
+    this.changes.ticked(now, requestsAccepted, turnedAway);
+    this.published = published;
+    return this;
+  }
+
+  /** The shared part of a tick: what the receiver has heard so far, by its running counters. */
+  hear(now: UnixMs, accepted: number, turnedAway: number): void {
     this.now = now;
-    const refused = this.counters.requestsRefused;
-    this.hearing.tick(
-      now,
-      this.counters.requestsAccepted,
-      (refused.overloaded ?? 0) + (refused["state-unavailable"] ?? 0),
-    );
+    this.hearing.tick(now, accepted, turnedAway);
+    for (const [slo, { expiresAt }] of this.orphans) {
+      if (now >= expiresAt) this.orphans.delete(slo);
+    }
+  }
+
+  /**
+   * The part of a tick that each SLO has for itself.
+   *
+   * @param applies asked for each column; false leaves its SLO as it is: it has had this tick
+   * @returns what is to be published
+   */
+  step(now: UnixMs, applies = everywhere): readonly Publication[] {
     const second = Math.floor(now / SECOND);
     let published: Publication[] | null = null;
     for (let i = 0; i < this.tracks.length; i++) {
       const track = this.tracks[i];
-      if (track === null || track === undefined) continue;
+      if (track === null || track === undefined || !applies(i)) continue;
       const transition = track.tick(now, this.hearing, this.findings);
       if (!transition && !(this.refresh && second >= track.refreshAt)) continue;
       // Each SLO has its own second of ten, so that no second has to refresh them all.
       track.refreshAt = second + REFRESH_S - ((second + i) % REFRESH_S);
+      track.outlook.renew(track, now);
       const decision = decisionOf(track, this.hearing, this.epoch, now);
       if (transition) this.remember(decision);
       published ??= [];
       published.push({ decision, transition });
     }
-    this.published = published ?? NOTHING;
-    return this;
+    return published ?? NOTHING;
+  }
+
+  /** A process begins with its counters at zero, and decides under this epoch. */
+  begin(epoch: number): void {
+    this.epoch = epoch;
+    this.hearing.countFromZero();
   }
 
   list(): GateDecision[] {
@@ -171,11 +220,27 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     const track = this.byName.get(slo);
     if (track === undefined) return false;
     track.override = override;
+    this.changes.overridden(slo, override);
     return true;
   }
 
+  /** As `override`, and for an SLO that is not there (yet): it finds it when it comes. */
+  restoreOverride(slo: string, override: Override | null, applies = everywhere): void {
+    const track = this.byName.get(slo);
+    if (track !== undefined) {
+      if (applies(track.index)) track.override = override;
+    } else if (override !== null) this.orphans.set(slo, override);
+  }
+
+  /** Names of SLOs that have an override waiting for them. */
+  orphaned(): readonly string[] {
+    return [...this.orphans.keys()];
+  }
+
+  /** All that are in force or waiting. */
   overrides(): Override[] {
-    return [...this.byName.values()].flatMap((track) => track.override ?? []);
+    const inForce = [...this.byName.values()].flatMap((track) => track.override ?? []);
+    return [...inForce, ...this.orphans.values()];
   }
 
   /** Adds to the SLO's budget what was counted before the engine watched; see `Track.addPast`. */
@@ -183,10 +248,20 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     this.byName.get(slo)?.addPast(second, total, bad);
   }
 
+  /** Columns in deltas, with those whose SLO is gone. */
+  get columns(): number {
+    return this.tracks.length;
+  }
+
   /** What all SLOs share. */
   carryShared(state: StateCarrier): void {
     this.now = state.number(this.now);
+    this.epoch = state.number(this.epoch);
     this.hearing.carry(state);
+    const columns = state.number(this.tracks.length);
+    while (this.tracks.length < columns) this.tracks.push(null);
+    const waiting = [...this.orphans.values()];
+    for (const override of state.record(waiting)) this.orphans.set(override.slo, override);
   }
 
   /**
@@ -199,24 +274,45 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     const present = this.tracks[index] ?? null;
     const slo = state.record(present?.slo ?? null);
     let track = present;
-    if (slo !== present?.slo) {
-      if (present !== null) this.byName.delete(present.slo.name);
-      track = slo === null ? null : new Track(slo, index, this.calendar, this.now);
-      this.tracks[index] = track;
-      if (track !== null) this.byName.set(track.slo.name, track);
+    if (slo !== track?.slo) {
+      track = slo && new Track(slo, index, this.calendar, this.now);
+      this.put(index, track);
     }
     if (track === null) return;
     track.carry(state);
-    const newest = (this.histories.get(track.slo.name) ?? []).slice(0, CARRIED_HISTORY);
+    const { name } = track.slo;
+    const newest = (this.histories.get(name) ?? []).slice(0, CARRIED_HISTORY);
     const stored = state.record(newest);
-    if (stored !== newest) this.histories.set(track.slo.name, stored);
+    if (stored !== newest) this.histories.set(name, stored);
   }
 
   /** Everything at once. */
   carry(state: StateCarrier): void {
     this.carryShared(state);
-    const columns = state.number(this.tracks.length);
-    for (let index = 0; index < columns; index++) this.carryTrack(index, state);
+    for (let index = 0; index < this.tracks.length; index++) this.carryTrack(index, state);
+  }
+
+  private put(index: number, track: Track | null): void {
+    const present = this.tracks[index] ?? null;
+    if (present !== null && this.byName.get(present.slo.name) === present) {
+      this.byName.delete(present.slo.name);
+    }
+    while (this.tracks.length < index) this.tracks.push(null);
+    this.tracks[index] = track;
+    if (track !== null) this.byName.set(track.slo.name, track);
+  }
+
+  private forget({ slo, override }: Track): void {
+    this.histories.delete(slo.name);
+    if (override !== null) this.orphans.set(slo.name, override);
+  }
+
+  private adopt(name: string): void {
+    const override = this.orphans.get(name);
+    const track = this.byName.get(name);
+    if (override === undefined || track === undefined) return;
+    this.orphans.delete(name);
+    track.override ??= override;
   }
 
   private remember(decision: GateDecision): void {
@@ -228,3 +324,7 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
 }
 
 const NOTHING: readonly Publication[] = [];
+
+function everywhere(_index: number): boolean {
+  return true;
+}

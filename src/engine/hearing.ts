@@ -68,6 +68,12 @@ export class Hearing {
     return now - this.heardAt > Math.max(MINUTE, IMPROBABLE_GAPS * (this.meanGapMs ?? 0));
   }
 
+  /** The counters that `tick` is given begin at zero again: a new process. */
+  countFromZero(): void {
+    this.accepted = 0;
+    this.turnedAway = 0;
+  }
+
   carry(state: StateCarrier): void {
     this.heardAt = state.optional(this.heardAt);
     this.accepted = state.number(this.accepted);

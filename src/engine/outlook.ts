@@ -8,7 +8,7 @@ import type { Track } from "./track.ts";
 /**
  * What the forecast says of one SLO. The forecast itself moves once a minute, and looking for the exhaustion
  * walks over all hours of the period: so a report is kept until the minute ends, the gate makes a transition
- * or the budget is spent.
+ * or the budget is spent. Ticks alone renew it: what is published must not depend on who has asked meanwhile.
  */
 export class Outlook {
   private minute = Number.NaN;
@@ -16,19 +16,29 @@ export class Outlook {
   private spent = false;
   private kept: ForecastReport = { at: null, exhaustion: null };
 
-  /** @param budget bad requests allowed in the period */
+  /** The report kept, or what it would be now. @param budget bad requests allowed in the period */
   report(track: Track, budget: number, now: UnixMs): ForecastReport {
-    const minute = Math.floor(now / MINUTE);
-    const { sequence } = track.gate;
     const remainingBad = budget - track.ledger.bad() / COUNT_UNIT;
-    const spent = remainingBad <= 0;
-    if (minute !== this.minute || sequence !== this.sequence || spent !== this.spent) {
-      this.minute = minute;
-      this.sequence = sequence;
-      this.spent = spent;
-      this.kept = reportOf(track, remainingBad, now);
-    }
-    return this.kept;
+    return this.isCurrent(track, remainingBad, now)
+      ? this.kept
+      : reportOf(track, remainingBad, now);
+  }
+
+  renew(track: Track, now: UnixMs): void {
+    const remainingBad = track.budget(now).budget - track.ledger.bad() / COUNT_UNIT;
+    if (this.isCurrent(track, remainingBad, now)) return;
+    this.minute = Math.floor(now / MINUTE);
+    this.sequence = track.gate.sequence;
+    this.spent = remainingBad <= 0;
+    this.kept = reportOf(track, remainingBad, now);
+  }
+
+  private isCurrent(track: Track, remainingBad: number, now: UnixMs): boolean {
+    return (
+      this.minute === Math.floor(now / MINUTE) &&
+      this.sequence === track.gate.sequence &&
+      this.spent === remainingBad <= 0
+    );
   }
 
   carry(state: StateCarrier): void {
