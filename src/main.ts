@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
 import { setFlagsFromString } from "node:v8";
-import { createProgram } from "./cli/program.ts";
 
 // Requests are garbage as soon as they are counted. A young generation that grows leaves the CPU's cache: kept at
-// its first size, bench/receive.bench.ts takes in a third more spans per CPU second.
+// its first size, bench/receive.bench.ts takes in two thirds more spans per CPU second. Loading the program would
+// let it grow, so that comes after.
 setFlagsFromString("--semi-space-growth-factor=1");
+const { createProgram } = await import("./cli/program.ts");
 
 /** From a checkout and from an installation alike: package.json stands beside `src` and `dist`. */
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
