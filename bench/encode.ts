@@ -99,52 +99,52 @@ function serverSpan(i: number, spans: number): SpanDescription {
 }
 
 /** ns may exceed 32 bits by a carry or two. */
-function writeNanos(bytes: Buffer, at: number, hi: number, ns: number): void {
+export function writeNanos(bytes: Buffer, at: number, hi: number, ns: number): void {
   const carry = Math.floor(ns / 0x1_0000_0000);
   bytes.writeUInt32LE(ns - carry * 0x1_0000_0000, at);
   bytes.writeUInt32LE(hi + carry, at + 4);
 }
 
-/** Walks resource_spans (1) > scope_spans (2) > spans (2) and notes where trace_id, span_id and the times stand. */
+/** Notes where trace_id, span_id and the times of each span stand. */
 function spanOffsets(bytes: Buffer): Uint32Array {
   const offsets: number[] = [];
-  const reader = protobuf.Reader.create(bytes);
-  each(reader, bytes.length, 1, (resourceEnd) => {
-    each(reader, resourceEnd, 2, (scopeEnd) => {
-      each(reader, scopeEnd, 2, (spanEnd) => {
-        const at: [number, number, number, number] = [0, 0, 0, 0];
-        while (reader.pos < spanEnd) {
-          const tag = reader.uint32();
-          const field = tag >>> 3;
-          if (field === 1 || field === 2) {
-            const length = reader.uint32();
-            at[field - 1] = reader.pos;
-            reader.skip(length);
-          } else {
-            if (field === 7 || field === 8) at[field - 5] = reader.pos;
-            reader.skipType(tag & 7);
-          }
-        }
-        offsets.push(...at);
-      });
-    });
+  // resource_spans > scope_spans > spans
+  eachMessage(bytes, [1, 2, 2], (reader, end) => {
+    const at: [number, number, number, number] = [0, 0, 0, 0];
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      const field = tag >>> 3;
+      if (field === 1 || field === 2) {
+        const length = reader.uint32();
+        at[field - 1] = reader.pos;
+        reader.skip(length);
+      } else {
+        if (field === 7 || field === 8) at[field - 5] = reader.pos;
+        reader.skipType(tag & 7);
+      }
+    }
+    offsets.push(...at);
   });
   return Uint32Array.from(offsets);
 }
 
-function each(
-  reader: protobuf.Reader,
-  end: number,
-  field: number,
-  visit: (end: number) => void,
+/** Calls back for every message at the end of this path of field numbers; the reader stands at its first byte. */
+export function eachMessage(
+  bytes: Uint8Array,
+  path: readonly number[],
+  visit: (reader: protobuf.Reader, end: number) => void,
 ): void {
-  while (reader.pos < end) {
-    const tag = reader.uint32();
-    if (tag >>> 3 !== field) {
-      reader.skipType(tag & 7);
-      continue;
+  const reader = protobuf.Reader.create(bytes);
+  const descend = (depth: number, end: number): void => {
+    if (depth === path.length) {
+      visit(reader, end);
+      return;
     }
-    const length = reader.uint32();
-    visit(reader.pos + length);
-  }
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      if (tag >>> 3 === path[depth]) descend(depth + 1, reader.uint32() + reader.pos);
+      else reader.skipType(tag & 7);
+    }
+  };
+  descend(0, bytes.length);
 }

@@ -56,11 +56,17 @@ export async function startCollector(binary: string, config: CollectorConfig): P
 /** The parts of a Collector configuration that differ between tests. */
 export interface CollectorConfig {
   readonly processors?: Readonly<Record<string, unknown>>;
+  readonly connectors?: Readonly<Record<string, unknown>>;
   readonly exporters: Readonly<Record<string, unknown>>;
+  /** A pipeline without receivers has `otlp`. */
   readonly pipelines: Readonly<
     Record<
       string,
-      { readonly processors?: readonly string[]; readonly exporters: readonly string[] }
+      {
+        readonly receivers?: readonly string[];
+        readonly processors?: readonly string[];
+        readonly exporters: readonly string[];
+      }
     >
   >;
 }
@@ -82,6 +88,7 @@ function complete(config: CollectorConfig, grpc: number, http: number, health: n
       },
     },
     ...(config.processors === undefined ? {} : { processors: config.processors }),
+    ...(config.connectors === undefined ? {} : { connectors: config.connectors }),
     exporters: config.exporters,
     extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
     service: {
