@@ -15,14 +15,14 @@ export function countAtOrBelow(point: PointRecord, bound: number): number {
 }
 
 function explicit(point: PointRecord, bound: number): number {
-  const bounds = point.bounds;
+  const { bounds, buckets, view } = point;
   // A point may come with its count alone; then no bound says anything.
-  if (point.bucketLength !== point.boundLength + 1) return Number.NaN;
+  if (buckets.length !== bounds.length + 1) return Number.NaN;
   let sum = 0;
-  for (let i = 0; i < point.boundLength; i++) {
+  for (let i = 0; i < bounds.length; i++) {
     // Bucket i holds (bounds[i - 1], bounds[i]]: upper bounds are inclusive in OTLP.
-    sum += point.buckets[i]!;
-    const difference = bounds[i]! - bound;
+    sum += buckets.count(view, i);
+    const difference = bounds.double(view, i) - bound;
     if (Math.abs(difference) <= SAME * Math.abs(bound)) return sum;
     if (difference > 0) return Number.NaN;
   }
@@ -44,10 +44,11 @@ function exponential(point: PointRecord, bound: number): number {
   const onBound = Math.abs(position - nearest) <= SAME * Math.max(1, Math.abs(position));
   const firstAbove = onBound ? nearest : Math.floor(position) + 1;
   let sum = atOrBelowZero;
-  for (let i = 0; i < point.bucketLength; i++) {
+  for (let i = 0; i < point.buckets.length; i++) {
     const index = point.offset + i;
-    if (!onBound && index === firstAbove - 1 && point.buckets[i]! > 0) return Number.NaN;
-    if (index < firstAbove) sum += point.buckets[i]!;
+    const count = point.buckets.count(point.view, i);
+    if (!onBound && index === firstAbove - 1 && count > 0) return Number.NaN;
+    if (index < firstAbove) sum += count;
   }
   return sum;
 }

@@ -47,6 +47,9 @@ export class Ingest implements OtlpConsumer {
   /** Of the resource being walked: its rules, and its version once one of them has matched. */
   private spanRules: SpanRule[] = [];
   private pointRules: PointRule[] = [];
+  /** Those of `pointRules` that read the metric being walked. */
+  private readonly metricRules: PointRule[] = [];
+  private metricOfRules = -1;
   private version = NO_VERSION;
   /** Of the request being walked. */
   private nowSecond: UnixSecond = 0;
@@ -246,6 +249,7 @@ export class Ingest implements OtlpConsumer {
 
   private pointResource(record: PointRecord): void {
     this.pointRules.length = 0;
+    this.metricOfRules = -1;
     const found = this.find(this.rules.points, record);
     for (let i = 0; i < found.length; i++) {
       const rule = found[i]!;
@@ -257,7 +261,7 @@ export class Ingest implements OtlpConsumer {
   private point(record: PointRecord): void {
     this.tally.identity.addPoint(record);
     if (isWithoutValue(record)) return;
-    const rules = this.pointRules;
+    const rules = this.rulesOf(record.metric);
     const counts = this.pointCounts;
     let second = -1;
     let refused: PointRefusal | null = null;
@@ -267,7 +271,7 @@ export class Ingest implements OtlpConsumer {
       counts.begin();
       for (; i < rules.length && rules[i]!.slo === slo; i++) {
         const rule = rules[i]!;
-        if (rule.metrics.has(record.metric) && rule.where(record)) counts.select(rule);
+        if (rule.where(record)) counts.select(rule);
       }
       if (counts.isEmpty()) continue;
       if (second < 0) {
@@ -279,6 +283,17 @@ export class Ingest implements OtlpConsumer {
     }
     // However many SLOs could not use it, the sender is told of one point.
     if (refused !== null) this.refusedPoints[refused]++;
+  }
+
+  /** Points of one metric come together: its rules are looked for once. */
+  private rulesOf(metric: number): readonly PointRule[] {
+    const { metricRules } = this;
+    if (metric !== this.metricOfRules) {
+      this.metricOfRules = metric;
+      metricRules.length = 0;
+      for (const rule of this.pointRules) if (rule.metrics.has(metric)) metricRules.push(rule);
+    }
+    return metricRules;
   }
 
   /** The second an event counts in, or -1 when it is refused for its time. */

@@ -8,7 +8,7 @@ import { COUNT_UNIT } from "../model/delta.ts";
 import type { UnixSecond } from "../model/time.ts";
 import { countAtOrBelow } from "./histogram.ts";
 import type { PointRule } from "./rules.ts";
-import { SERIES_LIMIT, type SeriesStore } from "./series.ts";
+import { COUNTED, MAX_VALUES, SERIES_LIMIT, type SeriesStore } from "./series.ts";
 import type { Tally } from "./tally.ts";
 
 /** Why a point gave nothing although a rule asked for it. */
@@ -20,16 +20,22 @@ export type PointRefusal = "no-bucket-bound" | "series-limit" | "unusable";
  */
 export class PointCounts {
   private readonly rules: PointRule[] = [];
-  private readonly counts: number[] = [];
+  private readonly counts = new Float64Array(MAX_VALUES);
   private length = 0;
+  /** Identity of the rules that were selected: the sum of theirs. */
+  private readonly reader = new Int32Array(4);
 
   /** A new point, or the next SLO. */
   begin(): void {
     this.length = 0;
   }
 
-  /** The rule's metric and conditions match the point. */
+  /** The rule's metric and conditions match the point. At most MAX_VALUES rules: an SLO has no more. */
   select(rule: PointRule): void {
+    const { reader } = this;
+    const { selector } = rule;
+    if (this.length === 0) reader.fill(0);
+    for (let i = 0; i < 4; i++) reader[i] = reader[i]! + selector[i]!;
     this.rules[this.length++] = rule;
   }
 
@@ -50,17 +56,14 @@ export class PointCounts {
     const isCumulative = !isGauge && point.temporality === TEMPORALITY_CUMULATIVE;
     if (!isGauge && !isCumulative && point.temporality !== TEMPORALITY_DELTA) return "unusable";
     for (let i = 0; i < length; i++) {
-      counts[i] = selectedCount(rules[i]!, point);
-      if (counts[i] === Unusable.NoBound) return "no-bucket-bound";
-      if (counts[i] === Unusable.Kind) return "unusable";
+      const count = selectedCount(rules[i]!, point);
+      if (count === Unusable.NoBound) return "no-bucket-bound";
+      if (count === Unusable.Kind) return "unusable";
+      counts[i] = count;
     }
     if (isCumulative) {
-      let worst = 0;
-      for (let i = 0; i < length; i++) {
-        counts[i] = series.increase(point, rules[i]!.selector, counts[i]!, tally.receivedAt);
-        worst = Math.min(worst, counts[i]!);
-      }
-      if (worst < 0) return worst === SERIES_LIMIT ? "series-limit" : null;
+      const outcome = series.increase(point, this.reader, counts, length, tally.receivedAt);
+      if (outcome !== COUNTED) return outcome === SERIES_LIMIT ? "series-limit" : null;
     }
     const cell = tally.cell(rules[0]!.slo, version, second);
     for (let i = 0; i < length; i++) addCount(tally, cell, rules[i]!, counts[i]!);

@@ -2,7 +2,8 @@ import type { PointRecord } from "../decode/point-record.ts";
 import { toDouble } from "../decode/wire.ts";
 import type { UnixMs } from "../model/time.ts";
 
-/** What became of a cumulative point. Otherwise the answer is the increase, >= 0. */
+/** What became of a cumulative point whose counts did not become increases. */
+export const COUNTED = 0;
 export const NOT_COUNTED = -1; // first sight of a series older than this process, or out of order
 export const SERIES_LIMIT = -2; // no room for one more series
 
@@ -11,11 +12,18 @@ const IDLE_MS = 3_600_000;
 const DROP_IDLE_EVERY_MS = 60_000;
 const FIRST_SLOTS = 1024;
 const KEY_WORDS = 4;
-const UNDO_WORDS = 5;
+
+/** The doubles of one series stand together: looking one up touches two places in memory and not seven. */
+const START = 0; // ns as doubles: rounded to 256 ns, only compared for order
+const TIME = 1;
+const SEEN_AT = 2;
+const VALUES = 3; // as many as one SLO can read of a point
+export const MAX_VALUES = 2;
+const FIELDS = VALUES + MAX_VALUES;
 
 /**
- * Last values of cumulative series, so that a point can be turned into its increase. Keyed by the
- * series' identity and the selector that reads it (two SLOs may read different buckets of one series).
+ * Last values of cumulative series, so that a point can be turned into its increase. Keyed by the series' identity and
+ * what reads it (two SLOs may read different buckets of one series).
  *
  * - First sight: a series that started after `listeningSince` counts from zero; an older one only sets
  *   the base line, since its past was not for us to see.
@@ -31,32 +39,28 @@ export class SeriesStore {
   private readonly listeningSince: number;
   private nextDropAt = Number.NEGATIVE_INFINITY;
   private mask: number;
-  private keys: Int32Array; // the sum of two 128-bit hashes: the series' and the selector's
+  private keys: Int32Array; // the sum of 128-bit hashes: the series' and its selectors'
   private used: Uint8Array;
-  private start: Float64Array; // ns as doubles: rounded to 256 ns, only compared for order
-  private time: Float64Array;
-  private value: Float64Array;
-  private seenAt: Float64Array;
-  private undoSlot: number[] = [];
-  private undoState: number[] = [];
+  private state: Float64Array;
+  /** What to write back where, newest last; grows with the largest request. */
+  private undoCount = 0;
+  private undoSlot = new Int32Array(FIRST_SLOTS);
+  private undoState = new Float64Array(FIRST_SLOTS * FIELDS);
   private readonly key = new Int32Array(KEY_WORDS);
 
-  /** @param limit most series times selectors; about 100 to 200 bytes each */
+  /** @param limit most series times SLOs that read them; about 130 to 250 bytes each */
   constructor(listeningSince: UnixMs, limit = 1_000_000) {
     this.listeningSince = listeningSince * 1e6;
     this.limit = limit;
     this.mask = FIRST_SLOTS - 1;
     this.keys = new Int32Array(FIRST_SLOTS * KEY_WORDS);
     this.used = new Uint8Array(FIRST_SLOTS);
-    this.start = new Float64Array(FIRST_SLOTS);
-    this.time = new Float64Array(FIRST_SLOTS);
-    this.value = new Float64Array(FIRST_SLOTS);
-    this.seenAt = new Float64Array(FIRST_SLOTS);
+    this.state = new Float64Array(FIRST_SLOTS * FIELDS);
   }
 
   /** A new request: nothing before it can be taken back any more. A full store forgets its idle series here. */
   begin(now: UnixMs): void {
-    this.forgetUndo();
+    this.undoCount = 0;
     // Only between requests: slots move, and what was to be undone could not be found again.
     if (this.size >= this.limit && now >= this.nextDropAt) {
       this.nextDropAt = now + DROP_IDLE_EVERY_MS;
@@ -65,15 +69,22 @@ export class SeriesStore {
   }
 
   /**
-   * Increase of `value` since the series' last point, NOT_COUNTED or SERIES_LIMIT.
+   * Turns the counts of a point, at most MAX_VALUES, into their increases since the series' last point, in place.
    *
-   * @param selector 128-bit identity of what reads the series
+   * @param reader 128-bit identity of what reads the series: the same counts in the same order each time
+   * @returns COUNTED, or why the counts are not increases: NOT_COUNTED or SERIES_LIMIT
    */
-  increase(point: PointRecord, selector: Int32Array, value: number, now: UnixMs): number {
+  increase(
+    point: PointRecord,
+    reader: Int32Array,
+    counts: Float64Array,
+    length: number,
+    now: UnixMs,
+  ): number {
     const start = toDouble(point.startHi, point.startLo);
     const time = toDouble(point.timeHi, point.timeLo);
     const key = this.key;
-    for (let i = 0; i < KEY_WORDS; i++) key[i] = point.series[i]! + selector[i]!;
+    for (let i = 0; i < KEY_WORDS; i++) key[i] = point.series[i]! + reader[i]!;
     let slot = this.find(key);
     if (this.used[slot] === 0) {
       if (this.size >= this.limit) return SERIES_LIMIT;
@@ -81,73 +92,53 @@ export class SeriesStore {
         this.rehash((this.mask + 1) * 2, Number.NEGATIVE_INFINITY);
         slot = this.find(key);
       }
-      this.remember(slot);
       this.insert(slot, key);
-      this.set(slot, start, time, value, now);
-      return this.firstSight(start, value);
     }
-    const lastTime = this.time[slot]!;
-    const last = this.value[slot]!;
-    if (Number.isNaN(last)) {
-      this.remember(slot);
-      this.set(slot, start, time, value, now);
-      return this.firstSight(start, value);
-    }
+    const state = this.state;
+    const at = slot * FIELDS;
+    const lastTime = state[at + TIME]!;
     if (time <= lastTime) return NOT_COUNTED;
-    const restarted = (start !== this.start[slot] && start >= lastTime) || value < last;
-    this.remember(slot);
-    this.set(slot, start, time, value, now);
-    return restarted ? value : value - last;
-  }
-
-  /** Takes back everything since `begin`. */
-  rollback(): void {
-    for (let i = this.undoSlot.length - 1; i >= 0; i--) {
-      const slot = this.undoSlot[i]!;
-      const at = i * UNDO_WORDS;
-      if (this.undoState[at] === 0) {
-        // The slot stays taken: removing it would break the probe chains. NaN says "never seen".
-        this.value[slot] = Number.NaN;
-        continue;
-      }
-      this.start[slot] = this.undoState[at + 1]!;
-      this.time[slot] = this.undoState[at + 2]!;
-      this.value[slot] = this.undoState[at + 3]!;
-      this.seenAt[slot] = this.undoState[at + 4]!;
+    this.remember(slot, at);
+    // Never seen: as if it had restarted, when it is young enough to have had no past.
+    const isFirst = Number.isNaN(lastTime);
+    let fromZero = start !== state[at + START] && start >= lastTime;
+    for (let i = 0; i < length; i++) fromZero ||= counts[i]! < state[at + VALUES + i]!;
+    if (isFirst) fromZero = start > 0 && start >= this.listeningSince;
+    state[at + START] = start;
+    state[at + TIME] = time;
+    state[at + SEEN_AT] = now;
+    for (let i = 0; i < length; i++) {
+      const value = counts[i]!;
+      if (!fromZero) counts[i] = value - state[at + VALUES + i]!;
+      state[at + VALUES + i] = value;
     }
-    this.forgetUndo();
+    return isFirst && !fromZero ? NOT_COUNTED : COUNTED;
   }
 
-  private firstSight(start: number, value: number): number {
-    return start > 0 && start >= this.listeningSince ? value : NOT_COUNTED;
+  /** Takes back everything since `begin`. A series first seen since keeps its slot: probe chains must not break. */
+  rollback(): void {
+    for (let i = this.undoCount - 1; i >= 0; i--) {
+      const to = this.undoSlot[i]! * FIELDS;
+      for (let f = 0; f < FIELDS; f++) this.state[to + f] = this.undoState[i * FIELDS + f]!;
+    }
+    this.undoCount = 0;
   }
 
-  private forgetUndo(): void {
-    this.undoSlot.length = 0;
-    this.undoState.length = 0;
+  private remember(slot: number, at: number): void {
+    if (this.undoCount === this.undoSlot.length) {
+      this.undoSlot = larger(this.undoSlot, new Int32Array(this.undoCount * 2));
+      this.undoState = larger(this.undoState, new Float64Array(this.undoCount * 2 * FIELDS));
+    }
+    const undo = this.undoCount++;
+    this.undoSlot[undo] = slot;
+    for (let f = 0; f < FIELDS; f++) this.undoState[undo * FIELDS + f] = this.state[at + f]!;
   }
 
-  private remember(slot: number): void {
-    this.undoSlot.push(slot);
-    this.undoState.push(
-      this.used[slot]!,
-      this.start[slot]!,
-      this.time[slot]!,
-      this.value[slot]!,
-      this.seenAt[slot]!,
-    );
-  }
-
-  private set(slot: number, start: number, time: number, value: number, now: UnixMs): void {
-    this.start[slot] = start;
-    this.time[slot] = time;
-    this.value[slot] = value;
-    this.seenAt[slot] = now;
-  }
-
+  /** A time of NaN says "never seen": nothing is earlier or later than that. */
   private insert(slot: number, key: Int32Array): void {
-    this.keys.set(key, slot * KEY_WORDS);
+    for (let i = 0; i < KEY_WORDS; i++) this.keys[slot * KEY_WORDS + i] = key[i]!;
     this.used[slot] = 1;
+    this.state[slot * FIELDS + TIME] = Number.NaN;
     this.size++;
   }
 
@@ -170,25 +161,29 @@ export class SeriesStore {
   }
 
   private rehash(slots: number, keepSeenSince: UnixMs): void {
-    const { keys, used, start, time, value, seenAt } = this;
+    const { keys, used, state } = this;
     this.mask = slots - 1;
     this.keys = new Int32Array(slots * KEY_WORDS);
     this.used = new Uint8Array(slots);
-    this.start = new Float64Array(slots);
-    this.time = new Float64Array(slots);
-    this.value = new Float64Array(slots);
-    this.seenAt = new Float64Array(slots);
+    this.state = new Float64Array(slots * FIELDS);
     this.size = 0;
-    const moved = new Map(this.undoSlot.map((slot) => [slot, slot]));
+    const moved = new Map<number, number>();
+    for (let i = 0; i < this.undoCount; i++) moved.set(this.undoSlot[i]!, -1);
     const key = new Int32Array(KEY_WORDS);
     for (let from = 0; from < used.length; from++) {
-      if (used[from] === 0 || seenAt[from]! < keepSeenSince) continue;
+      if (used[from] === 0 || state[from * FIELDS + SEEN_AT]! < keepSeenSince) continue;
       for (let i = 0; i < KEY_WORDS; i++) key[i] = keys[from * KEY_WORDS + i]!;
       const to = this.find(key);
       this.insert(to, key);
-      this.set(to, start[from]!, time[from]!, value[from]!, seenAt[from]!);
+      for (let f = 0; f < FIELDS; f++) this.state[to * FIELDS + f] = state[from * FIELDS + f]!;
       if (moved.has(from)) moved.set(from, to);
     }
-    this.undoSlot = this.undoSlot.map((slot) => moved.get(slot)!);
+    for (let i = 0; i < this.undoCount; i++)
+      this.undoSlot[i] = moved.get(this.undoSlot[i]!) as number;
   }
+}
+
+function larger<A extends Int32Array | Float64Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
 }

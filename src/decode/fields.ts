@@ -71,6 +71,7 @@ export const NUMBER_FLAGS = 0x40; // 8: uint32
 export const HISTOGRAM_START = 0x11; // 2: fixed64
 export const HISTOGRAM_TIME = 0x19; // 3: fixed64
 export const HISTOGRAM_COUNT = 0x21; // 4: fixed64
+export const HISTOGRAM_SUM = 0x29; // 5: double
 export const HISTOGRAM_BUCKETS = 0x32; // 6: repeated fixed64, packed (0x31 unpacked)
 export const HISTOGRAM_BUCKET = 0x31;
 export const HISTOGRAM_BOUNDS = 0x3a; // 7: repeated double, packed (0x39 unpacked)

@@ -37,39 +37,50 @@ export class Hash128 {
 
   /** Hashes `bytes[start..end)`. */
   range(bytes: Uint8Array, start: number, end: number): void {
-    let pos = start;
-    this.a = 0;
-    this.b = 0;
-    this.c = 0;
-    this.d = 0;
-    while (end - pos >= 16) {
-      this.block(
-        this.a,
-        this.b,
-        this.c,
-        this.d,
-        word(bytes, pos),
-        word(bytes, pos + 4),
-        word(bytes, pos + 8),
-        word(bytes, pos + 12),
-      );
-      pos += 16;
+    this.within(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), start, end);
+  }
+
+  /**
+   * Hashes bytes of a view, four words at a time. The last block ends where the bytes end and repeats some of those
+   * before it, so that there is no remainder; the length is part of the hash.
+   */
+  within(view: DataView, start: number, end: number): void {
+    const length = end - start;
+    if (length < 16) {
+      this.short(view, start, end);
+      return;
     }
-    if (pos < end) {
-      let w0 = 0;
-      let w1 = 0;
-      let w2 = 0;
-      let w3 = 0;
-      for (let i = 0; pos < end; i++, pos++) {
-        const b = bytes[pos]! << ((i & 3) * 8);
-        if (i < 4) w0 |= b;
-        else if (i < 8) w1 |= b;
-        else if (i < 12) w2 |= b;
-        else w3 |= b;
+    let h1 = 0;
+    let h2 = 0;
+    let h3 = 0;
+    let h4 = 0;
+    for (let at = start; at < end; at += 16) {
+      const pos = at + 16 < end ? at : end - 16;
+      h1 = (rotl(Math.imul(h1 ^ view.getInt32(pos, true), C1), 15) + h2) | 0;
+      h2 = (rotl(Math.imul(h2 ^ view.getInt32(pos + 4, true), C2), 16) + h3) | 0;
+      h3 = (rotl(Math.imul(h3 ^ view.getInt32(pos + 8, true), C3), 17) + h4) | 0;
+      h4 = (rotl(Math.imul(h4 ^ view.getInt32(pos + 12, true), C4), 18) + h1) | 0;
+    }
+    this.finish(h1, h2, h3, h4, 0, length);
+  }
+
+  /** Words from both ends, which meet or overlap in the middle. */
+  private short(view: DataView, start: number, end: number): void {
+    const length = end - start;
+    let w0 = 0;
+    let w1 = 0;
+    let w2 = 0;
+    let w3 = 0;
+    if (length >= 4) {
+      w0 = view.getInt32(start, true);
+      w1 = view.getInt32(end - 4, true);
+      if (length > 8) {
+        w2 = view.getInt32(start + 4, true);
+        w3 = view.getInt32(end - 8, true);
       }
-      this.block(this.a, this.b, this.c, this.d, w0, w1, w2, w3);
-    }
-    this.finish(this.a, this.b, this.c, this.d, 0, end - start);
+    } else for (let at = start; at < end; at++) w0 = (w0 << 8) | view.getUint8(at);
+    this.block(0, 0, 0, 0, w0, w1, w2, w3);
+    this.finish(this.a, this.b, this.c, this.d, 0, length);
   }
 
   private block(
@@ -124,9 +135,4 @@ export class Hash128 {
 
 function mix2(word: number): number {
   return Math.imul(rotl(Math.imul(word, C2), 16), C3);
-}
-
-/** Four little-endian bytes as an int32; the caller has checked that they are there. */
-function word(bytes: Uint8Array, pos: number): number {
-  return bytes[pos]! | (bytes[pos + 1]! << 8) | (bytes[pos + 2]! << 16) | (bytes[pos + 3]! << 24);
 }

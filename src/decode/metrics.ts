@@ -1,3 +1,4 @@
+import { AttributeRuns } from "./attribute-runs.ts";
 import type { KeyTable } from "./attributes.ts";
 import * as F from "./fields.ts";
 import { Hash128 } from "./hash128.ts";
@@ -14,6 +15,8 @@ export interface PointVisitor {
 
 /** Tags of the `data` oneof of Metric, and which record type they are. */
 const SUMMARY = 5;
+/** Tells the hash of an attribute from that of a scope or a name of the same bytes. */
+const ATTRIBUTE_SALT = 4;
 const DATA_TYPE: Readonly<Record<number, number>> = {
   [F.METRIC_GAUGE]: GAUGE,
   [F.METRIC_SUM]: SUM,
@@ -29,6 +32,8 @@ export class MetricsDecoder implements ItemWalker {
   points = 0;
   private readonly reader = new WireReader();
   private readonly hash = new Hash128();
+  private readonly runs = new AttributeRuns();
+  private readonly runSum = new Int32Array(4);
   private readonly names: KeyTable;
   private readonly visitor: PointVisitor;
   /** Sum of the hashes of the parts seen so far: of the resource, then of the scope, then of the metric. */
@@ -52,6 +57,7 @@ export class MetricsDecoder implements ItemWalker {
     const reader = this.reader;
     reader.reset(bytes);
     this.record.bytes = bytes;
+    this.record.view = reader.view;
     this.points = 0;
     walkItems(reader, this.record.resource, this);
     return reader.fault;
@@ -179,16 +185,51 @@ export class MetricsDecoder implements ItemWalker {
   /** Reads one KeyValue of a point and adds it to the series' identity. */
   attribute(reader: WireReader, end: number): void {
     const start = reader.pos;
-    this.addRange(this.record.series, reader, end, 4);
+    this.addRange(this.record.series, reader, end, ATTRIBUTE_SALT);
     if (reader.fault !== NO_FAULT) return;
     reader.pos = start;
-    this.record.attributes.read(reader, end);
+    this.readAttribute(reader, end);
+  }
+
+  /** The same for all of a point's KeyValues at once, each behind a tag and a length of a byte. */
+  attributeRun(reader: WireReader, end: number): void {
+    const { hash, runs, runSum } = this;
+    const { series } = this.record;
+    const start = reader.pos;
+    hash.within(reader.view, start, end);
+    const { a, b, c, d } = hash;
+    let sum = runs.sum;
+    if (!runs.find(a, b, c, d)) {
+      sum = runSum.fill(0);
+      while (reader.pos < end) {
+        const stop = reader.pos + 2 + reader.bytes[reader.pos + 1]!;
+        reader.pos += 2;
+        this.addRange(sum, reader, stop, ATTRIBUTE_SALT);
+      }
+      runs.keep(a, b, c, d, sum);
+    }
+    for (let i = 0; i < 4; i++) series[i] = series[i]! + sum[i]!;
+    reader.pos = end;
+    if (this.record.attributes.keys.size === 0) return;
+    for (let pos = start; pos < end && reader.fault === NO_FAULT; ) {
+      const stop = pos + 2 + reader.bytes[pos + 1]!;
+      reader.pos = pos + 2;
+      this.readAttribute(reader, stop);
+      pos = stop;
+    }
+  }
+
+  private readAttribute(reader: WireReader, end: number): void {
+    const start = reader.pos;
+    const { attributes } = this.record;
+    if (attributes.readPlain(reader.bytes, reader.view, start, end)) reader.pos = end;
+    else attributes.read(reader, end);
   }
 
   /** Adds the hash of the bytes up to `end`: a sum, so the order of attributes does not matter. */
   private addRange(into: Int32Array, reader: WireReader, end: number, salt: number): void {
     if (reader.fault !== NO_FAULT) return;
-    this.hash.range(reader.bytes, reader.pos, end);
+    this.hash.within(reader.view, reader.pos, end);
     into[0]! += Math.imul(this.hash.a, 2 * salt + 1);
     into[1]! += Math.imul(this.hash.b, 2 * salt + 1);
     into[2]! += Math.imul(this.hash.c, 2 * salt + 1);

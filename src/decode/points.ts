@@ -1,5 +1,5 @@
 import * as F from "./fields.ts";
-import type { PointRecord } from "./point-record.ts";
+import type { NumberRun, PointRecord } from "./point-record.ts";
 import {
   bitsToDouble,
   TOO_MANY_BUCKETS,
@@ -9,9 +9,11 @@ import {
   WRONG_WIRE_TYPE,
 } from "./wire.ts";
 
-/** Takes the KeyValue at `reader.pos`, up to `end`. */
 interface AttributeReader {
+  /** Takes the KeyValue at `reader.pos`, up to `end`. */
   attribute(reader: WireReader, end: number): void;
+  /** Takes the KeyValues that begin at `reader.pos`, each behind the same tag of one byte, up to `end`. */
+  attributeRun(reader: WireReader, end: number): void;
 }
 
 /** NumberDataPoint: value, times and attributes. */
@@ -63,6 +65,7 @@ export function readHistogramPoint(
   attributes: AttributeReader,
 ): void {
   record.hasValue = true;
+  plainHistogram(reader, end, record, attributes);
   while (reader.pos < end) {
     const tag = reader.tag(end);
     switch (tag) {
@@ -76,21 +79,17 @@ export function readHistogramPoint(
         reader.fixed64(end);
         record.count = toDouble(reader.hi, reader.lo);
         break;
-      case F.HISTOGRAM_BUCKETS: {
-        const stop = reader.lengthEnd(end);
-        while (reader.pos < stop) pushFixedBucket(reader, stop, record);
+      case F.HISTOGRAM_BUCKETS:
+        readRun(reader, reader.lengthEnd(end), record.buckets, pushCount);
         break;
-      }
       case F.HISTOGRAM_BUCKET:
-        pushFixedBucket(reader, end, record);
+        pushCount(reader, end, record.buckets);
         break;
-      case F.HISTOGRAM_BOUNDS: {
-        const stop = reader.lengthEnd(end);
-        while (reader.pos < stop) pushBound(reader, stop, record);
+      case F.HISTOGRAM_BOUNDS:
+        readRun(reader, reader.lengthEnd(end), record.bounds, pushDouble);
         break;
-      }
       case F.HISTOGRAM_BOUND:
-        pushBound(reader, end, record);
+        pushDouble(reader, end, record.bounds);
         break;
       case F.HISTOGRAM_ATTRIBUTES:
         attributes.attribute(reader, reader.lengthEnd(end));
@@ -106,6 +105,65 @@ export function readHistogramPoint(
       }
     }
   }
+}
+
+/**
+ * Reads on as long as fields come in the order and shape in which encoders write them, each of them optional, and stops
+ * before the first that is different: as the plain fields of a span are (traces.ts).
+ */
+function plainHistogram(
+  reader: WireReader,
+  end: number,
+  record: PointRecord,
+  attributes: AttributeReader,
+): void {
+  const { bytes, view } = reader;
+  let pos = reader.pos;
+  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_START) {
+    record.startLo = view.getUint32(pos + 1, true);
+    record.startHi = view.getUint32(pos + 5, true);
+    pos += 9;
+  }
+  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_TIME) {
+    record.timeLo = view.getUint32(pos + 1, true);
+    record.timeHi = view.getUint32(pos + 5, true);
+    pos += 9;
+  }
+  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_COUNT) {
+    record.count = toDouble(view.getUint32(pos + 5, true), view.getUint32(pos + 1, true));
+    pos += 9;
+  }
+  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_SUM) pos += 9;
+  pos = plainRun(bytes, pos, end, F.HISTOGRAM_BUCKETS, record.buckets);
+  pos = plainRun(bytes, pos, end, F.HISTOGRAM_BOUNDS, record.bounds);
+  const start = pos;
+  while (pos + 2 <= end && bytes[pos] === F.HISTOGRAM_ATTRIBUTES && bytes[pos + 1]! < 0x80) {
+    const stop = pos + 2 + bytes[pos + 1]!;
+    if (stop > end) break;
+    pos = stop;
+  }
+  reader.pos = start;
+  if (pos > start) attributes.attributeRun(reader, pos);
+}
+
+/** Where a packed run ends that is kept where it stands; `pos` when there is none of that tag and shape. */
+function plainRun(
+  bytes: Uint8Array,
+  pos: number,
+  end: number,
+  tag: number,
+  run: NumberRun,
+): number {
+  if (pos + 3 > end || bytes[pos] !== tag) return pos;
+  let start = pos + 2;
+  let length = bytes[pos + 1]!;
+  if (length >= 0x80) {
+    if (bytes[start]! >= 0x80) return pos;
+    length = (length & 0x7f) | (bytes[start++]! << 7);
+  }
+  const stop = start + length;
+  if (stop > end || length % 8 !== 0 || !run.place(start, length / 8)) return pos;
+  return stop;
 }
 
 /** ExponentialHistogramDataPoint: positive buckets are kept, negative ones only summed. */
@@ -190,17 +248,31 @@ function pushVarintBucket(
   reader.varint64(end);
   const count = toDouble(reader.hi, reader.lo);
   if (!positive) record.negativeCount += count;
-  else if (!record.pushBucket(count)) reader.fail(TOO_MANY_BUCKETS);
+  else if (!record.buckets.push(count)) reader.fail(TOO_MANY_BUCKETS);
 }
 
-function pushFixedBucket(reader: WireReader, end: number, record: PointRecord): void {
-  reader.fixed64(end);
-  if (!record.pushBucket(toDouble(reader.hi, reader.lo))) reader.fail(TOO_MANY_BUCKETS);
+/** A packed run of eight bytes each: kept where it stands if it is the only one and whole. */
+function readRun(
+  reader: WireReader,
+  end: number,
+  run: NumberRun,
+  push: (reader: WireReader, end: number, run: NumberRun) => void,
+): void {
+  const bytes = end - reader.pos;
+  if (bytes % 8 === 0 && run.place(reader.pos, bytes / 8)) reader.pos = end;
+  else while (reader.pos < end) push(reader, end, run);
 }
 
-function pushBound(reader: WireReader, end: number, record: PointRecord): void {
+function pushCount(reader: WireReader, end: number, run: NumberRun): void {
+  run.unplaceCounts(reader.view);
   reader.fixed64(end);
-  if (!record.pushBound(bitsToDouble(reader.hi, reader.lo))) reader.fail(TOO_MANY_BUCKETS);
+  if (!run.push(toDouble(reader.hi, reader.lo))) reader.fail(TOO_MANY_BUCKETS);
+}
+
+function pushDouble(reader: WireReader, end: number, run: NumberRun): void {
+  run.unplaceDoubles(reader.view);
+  reader.fixed64(end);
+  if (!run.push(bitsToDouble(reader.hi, reader.lo))) reader.fail(TOO_MANY_BUCKETS);
 }
 
 function readStart(reader: WireReader, end: number, record: PointRecord): void {

@@ -118,7 +118,7 @@ describe("the limit of series", () => {
 
   it("keeps total and good together: neither counts when one has no room", () => {
     const half = metricSlo("half", { total: {}, good: {} });
-    const rig = new IngestRig([half], { seriesLimit: 3 });
+    const rig = new IngestRig([half], { seriesLimit: 1 });
     expect(rig.metrics(many(-30, 0, 2))).toMatchObject({ rejected: 1 });
     expect(rig.take()).toEqual([71, 0]);
     rig.metrics(many(-20, 0, 2));
