@@ -8,7 +8,7 @@ import { FAULT_TEXT, NO_FAULT, nanosToSecond } from "../decode/wire.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { PartialSuccess, Refusal } from "../model/refusal.ts";
 import type { UnixSecond } from "../model/time.ts";
-import type { Admission } from "../ports/admission.ts";
+import type { Admission, Admitted } from "../ports/admission.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Done, Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
@@ -129,38 +129,47 @@ export class Ingest implements OtlpConsumer {
 
   private admit(signal: Signal, byteLength: number, done: Done): void {
     const partial = this.partialSuccess();
+    const taken = this.taken(signal, byteLength, partial?.rejected ?? 0);
+    const { series, counters } = this;
+    this.tally.baseLines = series.moved();
+    let admitted: Admitted | null = null;
+    let mark = 0;
     const answer = (refusal: Refusal | null) => {
-      if (refusal !== null) this.refuse(refusal, done);
-      else done(partial);
+      if (admitted === "admitted") {
+        // A commit that fails takes all that was admitted after it along: what they moved is one chain.
+        if (refusal === null) series.settle(mark);
+        else series.rollbackUnsettled();
+      }
+      if (refusal !== null) {
+        this.refuse(refusal, done);
+        return;
+      }
+      if (admitted === "duplicate") counters.requestsDuplicate++;
+      else count(counters, taken);
+      done(partial);
     };
     // The sender hears of it once everything here is settled, also when the commit is immediate.
-    let settled = false;
     let early: Refusal | null | undefined;
-    const admitted = this.admission.admit(this.tally, (refusal) => {
-      if (settled) answer(refusal);
-      else early = refusal;
+    const verdict = this.admission.admit(this.tally, (refusal) => {
+      if (admitted === null) early = refusal;
+      else answer(refusal);
     });
-    if (admitted !== "admitted") this.series.rollback();
-    if (admitted === "duplicate") this.counters.requestsDuplicate++;
-    if (admitted === "admitted") this.count(signal, byteLength, partial?.rejected ?? 0);
-    settled = true;
+    if (verdict === "admitted") mark = series.keep();
+    else series.rollback();
+    admitted = verdict;
     if (early !== undefined) answer(early);
   }
 
-  private count(signal: Signal, byteLength: number, rejected: number): void {
-    const counters = this.counters;
-    counters.requestsAccepted++;
-    counters.bytesAccepted += byteLength;
-    if (signal === "traces") counters.spansAccepted += this.spans - rejected;
-    else counters.pointsAccepted += this.metrics.points - rejected;
-    counters.late += this.late;
-    counters.skewed += this.skewed;
-    counters.unverified += this.unverified;
-    addTo(counters.itemsRefused, "future", this.future);
-    addTo(counters.itemsRefused, "too-old", this.tooOld);
-    for (const [reason, items] of Object.entries(this.refusedPoints)) {
-      addTo(counters.itemsRefused, reason, items);
-    }
+  private taken(signal: Signal, byteLength: number, rejected: number): Taken {
+    return {
+      bytes: byteLength,
+      spans: signal === "traces" ? this.spans - rejected : 0,
+      points: signal === "metrics" ? this.metrics.points - rejected : 0,
+      late: this.late,
+      skewed: this.skewed,
+      unverified: this.unverified,
+      refused: { ...this.refusedPoints, future: this.future, "too-old": this.tooOld },
+    };
   }
 
   private partialSuccess(): PartialSuccess | null {
@@ -339,6 +348,31 @@ export class Ingest implements OtlpConsumer {
       resource.start[SERVICE_VERSION]!,
       resource.end[SERVICE_VERSION]!,
     );
+  }
+}
+
+/** What one request adds to the counters when it is committed. */
+interface Taken {
+  readonly bytes: number;
+  readonly spans: number;
+  readonly points: number;
+  readonly late: number;
+  readonly skewed: number;
+  readonly unverified: number;
+  /** Items by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+function count(counters: ReceiverCounters, taken: Taken): void {
+  counters.requestsAccepted++;
+  counters.bytesAccepted += taken.bytes;
+  counters.spansAccepted += taken.spans;
+  counters.pointsAccepted += taken.points;
+  counters.late += taken.late;
+  counters.skewed += taken.skewed;
+  counters.unverified += taken.unverified;
+  for (const [reason, items] of Object.entries(taken.refused)) {
+    addTo(counters.itemsRefused, reason, items);
   }
 }
 

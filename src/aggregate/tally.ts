@@ -1,4 +1,4 @@
-import { COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
+import { type BaseLines, COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
 import type { UnixMs, UnixSecond } from "../model/time.ts";
 import { Fingerprint } from "./fingerprint.ts";
 
@@ -30,6 +30,7 @@ export class Tally implements RequestDelta {
   bad = new Float64Array(FIRST_CELLS);
   rawBad = new Float64Array(FIRST_CELLS);
   badSquares = new Float64Array(FIRST_CELLS);
+  baseLines: BaseLines | undefined = undefined;
   /** Hash table of cell numbers; entries of an older generation count as empty. */
   private table = new Int32Array(FIRST_CELLS * 4);
   private generations = new Int32Array(FIRST_CELLS * 4);

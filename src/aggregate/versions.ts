@@ -19,6 +19,20 @@ export class VersionTable {
     this.slots = new Int32Array(2 ** Math.ceil(Math.log2((limit + 2) * 2))).fill(-1);
   }
 
+  get size(): number {
+    return this.names.length;
+  }
+
+  /** The name as it was received; not to be changed. */
+  bytesOf(id: number): Uint8Array {
+    return this.bytes[id]!;
+  }
+
+  /** Names in order of their ids, as another process gave them. */
+  restore(id: number, name: Uint8Array): void {
+    if (id === this.names.length) this.idOf(name, 0, name.length);
+  }
+
   /** Id of the version in `bytes[start..end)`; a string is made only for one never seen. */
   idOf(bytes: Uint8Array, start: number, end: number): number {
     if (start === end) return NO_VERSION;

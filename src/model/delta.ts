@@ -28,4 +28,30 @@ export interface RequestDelta {
   readonly rawBad: Float64Array;
   /** Sum of squared weights of bad spans, in requests squared (weight 1 each when unsampled). */
   readonly badSquares: Float64Array;
+  /** Cumulative series that the request moved on; absent when it moved none. */
+  readonly baseLines?: BaseLines | undefined;
+}
+
+export const BASE_LINE_WORDS = 4;
+export const BASE_LINE_NUMBERS = 4;
+
+/**
+ * Last points of cumulative series, which the next point is counted from. Whoever goes on from an admitted delta needs
+ * them, or would count what it holds once more.
+ */
+export interface BaseLines {
+  length: number;
+  /** Identity of the series and of what reads it: BASE_LINE_WORDS each. */
+  readonly key: Int32Array;
+  /** Start and time in unix nanoseconds, rounded as doubles are, and up to two values: BASE_LINE_NUMBERS each. */
+  readonly numbers: Float64Array;
+}
+
+/** Columns with room for `capacity` base lines. */
+export function emptyBaseLines(capacity: number): BaseLines {
+  return {
+    length: 0,
+    key: new Int32Array(capacity * BASE_LINE_WORDS),
+    numbers: new Float64Array(capacity * BASE_LINE_NUMBERS),
+  };
 }

@@ -73,6 +73,90 @@ describe("a request that is dropped", () => {
   });
 });
 
+describe("requests that wait for their commit", () => {
+  const FULL = { code: "state-unavailable", message: "full", retryAfterMs: 1 } as const;
+
+  function waiting() {
+    const commits: ((refusal: typeof FULL | null) => void)[] = [];
+    const totals: number[] = [];
+    const rig = new IngestRig([requests], {
+      admission: {
+        admit(delta, done) {
+          totals.push(delta.total.subarray(0, delta.length).reduce((a, b) => a + b, 0) / 256);
+          commits.push(done);
+          return "admitted";
+        },
+      },
+    });
+    const send = (bytes: Uint8Array) => {
+      rig.consumer.consume("metrics", "protobuf", bytes, () => undefined);
+      return totals.at(-1);
+    };
+    return { rig, send, commits };
+  }
+
+  it("are counted on from one another before they are committed", () => {
+    const { send } = waiting();
+    expect([send(counter(-40, 100, 4)), send(counter(-30, 150, 4))]).toEqual([104, 50]);
+  });
+
+  it("give back what they moved when the commit fails, also that of later ones", () => {
+    const { send, commits } = waiting();
+    send(counter(-40, 100, 4));
+    commits.shift()?.(null);
+    send(counter(-30, 150, 4));
+    send(counter(-20, 160, 5));
+    for (const commit of commits.splice(0)) commit(FULL);
+    expect(send(counter(-20, 160, 5))).toBe(61);
+  });
+
+  it("keep what was committed when a later commit fails", () => {
+    const { send, commits } = waiting();
+    for (const [second, good] of [
+      [-40, 100],
+      [-30, 150],
+      [-20, 160],
+    ] as const) {
+      send(counter(second, good, 0));
+    }
+    commits.shift()?.(null);
+    commits.shift()?.(null);
+    commits.shift()?.(FULL);
+    expect(send(counter(-10, 170, 0))).toBe(20);
+  });
+
+  it("take back their own part alone when one is dropped in between", () => {
+    const { rig, send, commits } = waiting();
+    send(counter(-40, 100, 0));
+    rig.metrics(Uint8Array.from([...counter(-30, 120, 6), 0x0a, 0x7f]));
+    expect(send(counter(-20, 130, 0))).toBe(30);
+    for (const commit of commits.splice(0)) commit(FULL);
+    expect(send(counter(-40, 100, 0))).toBe(100);
+  });
+
+  it("can be taken back after any number of commits that left something in flight", () => {
+    const { send, commits } = waiting();
+    let sent = 0;
+    for (let i = 0; i < 5_000; i++) {
+      send(counter(-50 + i / 1000, ++sent, 0));
+      if (i > 0) commits.shift()?.(null);
+    }
+    expect(commits).toHaveLength(1);
+    commits.shift()?.(FULL);
+    expect(send(counter(-40, sent, 0))).toBe(1);
+  });
+
+  it("hand the last points over, for whoever goes on from them", () => {
+    const { rig, send } = waiting();
+    send(counter(-40, 100, 4));
+    const stored = structuredClone(rig.series.read(0, rig.series.slots));
+    expect(stored.length).toBe(2);
+    const other = waiting();
+    other.rig.series.restore(stored, NOW);
+    expect(other.send(counter(-30, 150, 5))).toBe(51);
+  });
+});
+
 describe("the limit of series", () => {
   const many = (second: number, from: number, to: number) =>
     request(
