@@ -38,6 +38,7 @@ try {
           periodRequests: null,
           budgetSpent: null,
           forecastEveryMs,
+          compare: false,
         },
         captured.io,
         Readable.from([]),

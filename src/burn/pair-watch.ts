@@ -2,35 +2,27 @@ import type { Evidence } from "../model/gate.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixMs, UnixSecond } from "../model/time.ts";
 import type { BurnWindowPair } from "../model/window.ts";
+import { clearDispersion, dispersion, stepDispersion } from "./dispersion.ts";
 import { burnRate } from "./rate.ts";
+import { ROW_LENGTH, TICK_BAD, TICK_EXPECTED } from "./row.ts";
+import { TICK_S } from "./sequential.ts";
+import type { Breach, BurnWatch, WindowSums } from "./watch.ts";
 
 /** Log-likelihood needed to close: odds of e^8, about 3,000 to 1, for the threshold against burn 1. */
 export const CLOSE_NATS = 8;
+/** A burn is fast when the pair stands for at least this burn rate. */
+const FAST_BURN = 8;
 /** Log-likelihood of being well again before recovery counts. */
 export const RECOVER_NATS = 3;
 /** While calm, the burn must have been below this, so that a milder trouble does not pass for recovery. */
 export const CALM_BURN = 1.5;
 const MIN_ALTERNATIVE = 1.4;
 
-/** Sums of the windows of one SLO, in requests. Index as the windows given to the rings. */
-export interface WindowSums {
-  total(window: number): number;
-  bad(window: number): number;
-}
-
 /** Places of a pair's windows in `WindowSums`. */
 export interface PairPlaces {
   readonly pair: BurnWindowPair;
   readonly short: number;
   readonly long: number;
-}
-
-/** The pair that closes, with both numbers. */
-export interface Breach {
-  readonly pair: BurnWindowPair;
-  readonly shortBurn: number;
-  readonly longBurn: number;
-  readonly evidence: Evidence;
 }
 
 /**
@@ -45,8 +37,11 @@ export interface Breach {
  *
  * Counts in requests, weights included; `meanWeight` deflates evidence of sampled data (sum w^2 / sum w).
  */
-export class PairWatch {
+export class PairWatch implements BurnWatch {
   private readonly objective: number;
+  /** Only its dispersion, for the forecast. */
+  private readonly spread = new Float64Array(ROW_LENGTH);
+  private tick = 0;
   private readonly places: readonly PairPlaces[];
   private readonly minBad: number;
   /** Index of the window whose burn measures how bad an incident is. */
@@ -90,6 +85,7 @@ export class PairWatch {
     independent = true,
   ) {
     this.objective = objective;
+    clearDispersion(this.spread);
     this.nats = independent ? CLOSE_NATS : 0;
     this.places = places;
     this.minBad = minBad;
@@ -138,15 +134,17 @@ export class PairWatch {
       const evidence = this.evidenceFor(pair.threshold, shortTotal, shortBad, now);
       if (evidence.nats < this.nats) continue;
       if (found === null || evidence.nats > found.evidence.nats) {
-        found = { pair, shortBurn, longBurn, evidence };
+        const fast = pair.threshold >= FAST_BURN;
+        const atBurn1 = shortTotal * (1 - this.objective);
+        found = { fast, pair, shortBurn, longBurn, evidence, bad: shortBad, atBurn1 };
       }
     }
     return found;
   }
 
-  /** Evidence for the pair's threshold in its short window; null before the first bad request. */
-  evidence(sums: WindowSums, place: number, now: UnixMs): Evidence | null {
-    const at = this.places[place];
+  /** Evidence for the first pair's threshold in its short window; null before the first bad request. */
+  evidence(sums: WindowSums, now: UnixMs): Evidence | null {
+    const at = this.places[0];
     if (at === undefined || this.sinceBad <= 0) return null;
     const total = this.totalWithin(sums, at.short, at.pair.short.durationMs, now);
     const bad = this.badWithin(sums, at.short, at.pair.short.durationMs, now);
@@ -168,6 +166,8 @@ export class PairWatch {
   /** Goes on where another watch of the same objective stands: after an edit of the policy. */
   takeOver(other: PairWatch): void {
     this.openedAt = other.openedAt;
+    this.spread.set(other.spread);
+    this.tick = other.tick;
     this.sinceTotal = other.sinceTotal;
     this.sinceBad = other.sinceBad;
     this.stepTotal = other.stepTotal;
@@ -190,6 +190,7 @@ export class PairWatch {
    * would give and b a third of the worst burn of the incident. No data adds nothing.
    */
   step(sums: WindowSums, now: UnixMs): void {
+    this.stepSpread(now);
     const total = this.stepTotal;
     const bad = this.stepBad;
     this.stepTotal = 0;
@@ -227,9 +228,18 @@ export class PairWatch {
     if (this.calmBad > this.meanWeight() && calmBurn > CALM_BURN) this.calmSince = null;
   }
 
+  dispersion(): number {
+    return dispersion(this.spread);
+  }
+
   /** Since when recovery is proven without a break; null while it is not. */
   calmSinceMs(): UnixMs | null {
     return this.closed ? this.calmSince : null;
+  }
+
+  /** A milder trouble has ended the calm already. */
+  settled(): boolean {
+    return true;
   }
 
   /** Nats for recovery so far; proven from RECOVER_NATS on. */
@@ -255,7 +265,7 @@ export class PairWatch {
   }
 
   /** The gate has closed: recovery begins at nothing. */
-  close(breach: Breach | null): void {
+  close(_sums: WindowSums, breach: Breach | null): void {
     this.closed = true;
     this.worstBurn = breach?.shortBurn ?? MIN_ALTERNATIVE;
     this.recovery = 0;
@@ -297,6 +307,18 @@ export class PairWatch {
     this.calmSince = state.optional(this.calmSince);
     this.calmTotal = state.number(this.calmTotal);
     this.calmBad = state.number(this.calmBad);
+    state.numbers(this.spread);
+    this.tick = state.number(this.tick);
+  }
+
+  private stepSpread(now: UnixMs): void {
+    this.spread[TICK_BAD]! += this.stepBad;
+    this.spread[TICK_EXPECTED]! += this.stepTotal * (1 - this.objective);
+    const tick = Math.floor(now / 1000 / TICK_S);
+    if (tick === this.tick) return;
+    this.tick = tick;
+    stepDispersion(this.spread, !this.closed, true);
+    this.spread[TICK_BAD] = this.spread[TICK_EXPECTED] = 0;
   }
 
   private evidenceFor(threshold: number, total: number, bad: number, now: UnixMs): Evidence {

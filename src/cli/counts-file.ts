@@ -1,8 +1,9 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, ReadStream, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { EngineError } from "../model/errors.ts";
+import type { Reading } from "./replay/progress.ts";
 
 /** One row of past counts: an interval of one SLO, or a late part of it. */
 export interface CountsRow {
@@ -10,8 +11,10 @@ export interface CountsRow {
   readonly t: number;
   readonly total: number;
   readonly bad: number;
-  /** Seconds between the interval's end and the row's arrival; not negative. */
-  readonly lag: number;
+  /** Seconds from `t` to the row's arrival, not negative; null: not told, it arrived when its interval ended. */
+  readonly lag: number | null;
+  /** `service.version`; empty: not told. */
+  readonly version: string;
   /** The same id twice counts once; null: not told. */
   readonly id: string | null;
 }
@@ -23,10 +26,19 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
 /**
  * Rows of a CSV file by its header; gunzipped when the name ends in .gz, standard input for "-".
  *
+ * @param reading is told how far the file was read
  * @throws EngineError CONFIG_INVALID with the line and what was found there
  */
-export async function* readCounts(path: string, stdin: Readable): AsyncGenerator<CountsRow> {
+export async function* readCounts(
+  path: string,
+  stdin: Readable,
+  reading: Reading,
+): AsyncGenerator<CountsRow> {
   const file = path === "-" ? stdin : createReadStream(path);
+  if (file instanceof ReadStream) {
+    reading.bytes = statSync(path, { throwIfNoEntry: false })?.size ?? null;
+    reading.bytesRead = () => file.bytesRead;
+  }
   const source = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
   // pipe() does not hand on errors of the file, and readline would wait for ever.
   if (source !== file) file.on("error", (error: Error) => source.destroy(error));
@@ -96,10 +108,10 @@ function readRow(row: string, header: Header, path: string, line: number): Count
   // Optional columns may be empty where they do not apply.
   const text = (name: string): string =>
     header[name] === undefined ? "" : (cells[header[name]] ?? "").trim();
-  const lag = text("lag") === "" ? 0 : number("lag");
-  if (lag < 0) throw invalid(path, line, `lag: must not be negative, found ${lag}`);
+  const lag = text("lag") === "" ? null : number("lag");
+  if (lag !== null && lag < 0) throw invalid(path, line, `lag: must not be negative, found ${lag}`);
   const id = text("id");
-  return { t, total, bad, lag, id: id === "" ? null : id };
+  return { t, total, bad, lag, version: text("version"), id: id === "" ? null : id };
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -121,7 +121,9 @@ export function createProgram(parts: ProgramParts): {
 
   program
     .command("replay")
-    .description("what the gate would have done on past counts (CSV: t,total,bad)")
+    .description(
+      "what the gate would have done on past counts (CSV: t,total,bad and, if known, version,lag,id)",
+    )
     .argument("<counts>", "CSV file, also .gz, or - for standard input")
     .requiredOption("--slo <file>", "the SLO")
     .option("--name <slo>", "which SLO of the file")
@@ -129,6 +131,7 @@ export function createProgram(parts: ProgramParts): {
     .option("--period-requests <n>", "requests expected in a period", positive)
     .option("--budget-spent <share>", "share of the budget spent before the first row", share)
     .option("--forecast-every <duration>", "also print forecasts, for example every 30m", duration)
+    .option("--compare", "a table of what several policies would have done", false)
     .action(async (counts: string, o: ReplayFlags) => {
       exitCode = await replay(
         {
@@ -139,6 +142,7 @@ export function createProgram(parts: ProgramParts): {
           periodRequests: o.periodRequests ?? null,
           budgetSpent: o.budgetSpent ?? null,
           forecastEveryMs: o.forecastEvery ?? null,
+          compare: o.compare,
         },
         io,
         process.stdin,
@@ -191,6 +195,7 @@ interface ReplayFlags {
   readonly periodRequests?: number;
   readonly budgetSpent?: number;
   readonly forecastEvery?: number;
+  readonly compare: boolean;
 }
 
 function positive(text: string): number {

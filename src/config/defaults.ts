@@ -12,6 +12,9 @@ export const DEFAULT_POLICY: Omit<GatePolicy, "pairs"> = {
   keepClosedForMs: 6 * MINUTE,
   freezeWhenExhausted: true,
   closeOnForecast: true,
+  detector: "sequential",
+  sensitivity: "normal",
+  smallestBurn: null,
   // 4 bad requests: at low traffic one or two failures are a burn rate of hundreds and prove nothing.
   minBad: 4,
 };

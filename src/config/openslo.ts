@@ -81,6 +81,17 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
 
   if (service === null || target === null || period === null || budgeting === null) return null;
   if (indicator === null || pairs === null) return null;
+  // Who writes burn windows wants them to decide.
+  const alerts = Array.isArray(spec.alertPolicies) && spec.alertPolicies.length > 0;
+  const written = annotations.windows !== undefined || alerts;
+  const detector = written ? "windows" : DEFAULT_POLICY.detector;
+  if (annotations.windows !== undefined && annotations.detector === "sequential") {
+    report.warn(
+      document,
+      annotationPath("windows"),
+      "decides nothing with the sequential detector",
+    );
+  }
   const { windows: _windows, plannedRequests, sampledUpstream, ...policy } = annotations;
   const displayName = metadata.displayName;
   return {
@@ -93,7 +104,7 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
     indicator,
     plannedRequests: plannedRequests ?? null,
     sampledUpstream: sampledUpstream ?? false,
-    policy: { ...DEFAULT_POLICY, ...policy, pairs },
+    policy: { ...DEFAULT_POLICY, detector, ...policy, pairs },
   };
 }
 
@@ -200,7 +211,7 @@ function readIndicator(
 
 /** The annotation's pairs, else those of the alert policies, else the workbook's. */
 function readPairs(
-  { windows }: Annotations,
+  { windows, detector }: Annotations,
   periodMs: DurationMs,
   objective: number,
   context: AlertContext,
@@ -217,7 +228,8 @@ function readPairs(
   }
   if (fromAlerts !== null) return fromAlerts;
   const { pairs, notes } = defaultPairs(periodMs, objective);
-  for (const note of notes) report.warn(document, ["spec"], note);
+  // To the sequential detector it is all the same which pairs are shown.
+  if (detector === "windows") for (const note of notes) report.warn(document, ["spec"], note);
   return pairs;
 }
 

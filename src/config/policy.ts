@@ -1,4 +1,4 @@
-import type { GateMode, OnUnknown } from "../model/gate.ts";
+import type { DetectorName, GateMode, OnUnknown, Sensitivity } from "../model/gate.ts";
 import { DAY, type DurationMs } from "../model/time.ts";
 import { formatDuration, parseFixedDuration } from "./duration.ts";
 import type { Complain } from "./period.ts";
@@ -17,6 +17,9 @@ export interface Annotations {
   freezeWhenExhausted?: boolean;
   closeOnForecast?: boolean;
   minBad?: number;
+  detector?: DetectorName;
+  sensitivity?: Sensitivity;
+  smallestBurn?: number;
   /** Still text: pairs need the period and the objective, see `parsePairs`. */
   windows?: string;
   plannedRequests?: number;
@@ -48,6 +51,18 @@ const READERS: Readonly<Record<string, Reader>> = {
   "min-bad": integer(1, 1_000_000, (into, value) => {
     into.minBad = value;
   }),
+  detector: word(["sequential", "windows"], (into, value) => {
+    into.detector = value;
+  }),
+  sensitivity: word(["low", "normal", "high"], (into, value) => {
+    into.sensitivity = value;
+  }),
+  "smallest-burn": (text, into) => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value > 1 && value <= 1000)) return "a burn rate above 1, at most 1000";
+    into.smallestBurn = value;
+    return null;
+  },
   windows: (text, into) => {
     into.windows = text;
     return null;

@@ -79,7 +79,8 @@ function nextBurn(
     };
   }
   const calm = findings.calmSince;
-  if (calm !== null && now - calm >= holdMs) return { closed: null, opened: true, holdMs };
+  if (calm !== null && now - calm >= holdMs && findings.settled)
+    return { closed: null, opened: true, holdMs };
   // The reason of a closing may grow worse, never milder: "slow" after "fast" would read like recovery.
   const worse = previous.burnClosed !== "fast-burn" && findings.burn === "fast-burn";
   return { closed: worse ? "fast-burn" : previous.burnClosed, opened: false, holdMs };

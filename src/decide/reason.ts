@@ -8,7 +8,8 @@ export interface Circumstances {
   readonly longLabel: string;
   readonly shortBurn: number | null;
   readonly longBurn: number | null;
-  readonly threshold: number;
+  /** Burn rate that both windows had to exceed; null where evidence decides. */
+  readonly threshold: number | null;
   /** Last time this SLO was heard of, and anything at all; null: never. */
   readonly sloHeardAt: UnixMs | null;
   readonly anyHeardAt: UnixMs | null;
@@ -39,7 +40,7 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
       return `the error budget of ${decision.budget.period} is spent: ${count(decision.budget.bad)} bad of ${count(decision.budget.total)}, remaining ${percent(decision.budget.remaining)} (basis: ${decision.budget.basis})`;
     case "fast-burn":
     case "slow-burn":
-      return `${burns(facts)}, threshold ${round(facts.threshold)}${evidence(decision)}; ${outlook(decision)}${recovery(decision, facts)}`;
+      return `${burns(facts)}${threshold(facts)}${evidence(decision)}; ${outlook(decision)}${recovery(decision, facts)}`;
     case "forecast": {
       const hour = decision.forecast.at?.["1h"];
       return `the next hour is expected to burn at ${round(hour?.burn ?? null)} (80 %: at least ${round(hour?.lo80 ?? null)}); ${burns(facts)}${recovery(decision, facts)}`;
@@ -66,6 +67,10 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
 function burns(facts: Circumstances): string {
   if (facts.shortBurn === null && facts.longBurn === null) return "no requests in the burn windows";
   return `burn rate ${round(facts.shortBurn)} over ${facts.shortLabel} and ${round(facts.longBurn)} over ${facts.longLabel}`;
+}
+
+function threshold(facts: Circumstances): string {
+  return facts.threshold === null ? "" : `, threshold ${round(facts.threshold)}`;
 }
 
 function evidence(decision: Omit<GateDecision, "message">): string {

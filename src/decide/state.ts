@@ -35,6 +35,8 @@ export interface Findings {
   burn: BurnReason | null;
   /** Since when recovery is proven without a break. */
   calmSince: UnixMs | null;
+  /** The burn of the last minutes is low enough to open. */
+  settled: boolean;
   /** The budget is spent, with a basis that may say so. */
   exhausted: boolean;
   /** Enough of the budget is back, so that the next error does not close the gate again. */

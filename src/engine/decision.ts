@@ -37,7 +37,7 @@ export function decisionOf(
     mode: slo.policy.mode,
     evidence:
       gate.burnClosed === null || track.breach === null
-        ? track.watch.evidence(track, 0, now)
+        ? track.watch.evidence(track, now)
         : track.breach.evidence,
     burn,
     budget: {
@@ -68,7 +68,8 @@ function circumstances(
 ): Circumstances {
   // What closed the gate stays the reason, though the windows move on.
   const breach = track.breach;
-  const pair = breach?.pair ?? track.slo.policy.pairs[0] ?? null;
+  const byWindows = track.slo.policy.detector === "windows";
+  const pair = breach?.pair ?? (byWindows ? track.slo.policy.pairs[0] : null) ?? null;
   const shortLabel = pair?.short.label ?? "5m";
   const longLabel = pair?.long.label ?? "1h";
   const heard = track.presence.lastHeardAt;
@@ -77,7 +78,7 @@ function circumstances(
     longLabel,
     shortBurn: breach?.shortBurn ?? burn[shortLabel] ?? null,
     longBurn: breach?.longBurn ?? burn[longLabel] ?? null,
-    threshold: pair?.threshold ?? 0,
+    threshold: pair?.threshold ?? null,
     sloHeardAt: heard,
     anyHeardAt: hearing.heardAt,
     otherServicesHeard: hearing.heardAfter(heard ?? track.gate.since) && !hearing.silent(now),

@@ -57,6 +57,7 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
   private readonly findings: Findings = {
     burn: null,
     calmSince: null,
+    settled: false,
     exhausted: false,
     replenished: false,
     silence: null,

@@ -1,5 +1,6 @@
 import { type Budget, budgetOf, isExhausted } from "../burn/budget.ts";
-import { type Breach, PairWatch, type WindowSums } from "../burn/pair-watch.ts";
+import { PairWatch } from "../burn/pair-watch.ts";
+import type { Breach, BurnWatch, WindowSums } from "../burn/watch.ts";
 import { decide } from "../decide/gate.ts";
 import { type Findings, type GateState, initialState } from "../decide/state.ts";
 import { Forecast } from "../forecast/forecast.ts";
@@ -17,19 +18,10 @@ import { longestWindowMs, SLO_TIERS } from "../windows/tiers.ts";
 import type { Hearing } from "./hearing.ts";
 import { Outlook } from "./outlook.ts";
 import { Presence } from "./presence.ts";
+import { placeOf, watchFor, windowsOf } from "./watch-for.ts";
 
-/** A burn is fast when the pair stands for at least this burn rate. */
-const FAST_BURN = 8;
 /** Budget that must be back before an exhausted gate opens, so that the next error does not close it. */
 const REPLENISHED = 0.01;
-/** Bad slices that close a gate: each is a verdict on many requests, so a few are enough. */
-const MIN_BAD_SLICES = 2;
-
-/** Always shown, whatever pairs decide. */
-const SHOWN_WINDOWS: readonly BurnWindow[] = [
-  { label: "5m", durationMs: 5 * MINUTE },
-  { label: "1h", durationMs: HOUR },
-];
 
 /** Everything the control plane knows of one SLO: counts, evidence, forecast and the gate. */
 export class Track implements WindowSums {
@@ -45,7 +37,7 @@ export class Track implements WindowSums {
   readonly presence: Presence;
   readonly burnWindows: readonly BurnWindow[];
   private readonly placeOfHour: number;
-  readonly watch: PairWatch;
+  readonly watch: BurnWatch;
   readonly forecast: Forecast;
   readonly ledger: BudgetLedger;
   readonly outlook = new Outlook();
@@ -66,7 +58,7 @@ export class Track implements WindowSums {
     this.index = index;
     this.calendar = calendar;
     this.burnWindows = windowsOf(slo);
-    this.placeOfHour = this.placeOf(SHOWN_WINDOWS[1]!);
+    this.placeOfHour = placeOf(this.burnWindows, HOUR);
     const { policy } = slo;
     const nowSecond = Math.floor(now / SECOND);
     const period: BurnWindow = { label: slo.period.text, durationMs: slo.period.durationMs };
@@ -88,26 +80,19 @@ export class Track implements WindowSums {
     this.presence = kept?.presence ?? new Presence();
     const sameObjective = kept !== null && kept.slo.objective === slo.objective;
     this.forecast = sameObjective ? kept.forecast : new Forecast(slo.objective);
-    this.watch = new PairWatch(
-      slo.objective,
-      policy.pairs.map((pair) => ({
-        pair,
-        short: this.placeOf(pair.short),
-        long: this.placeOf(pair.long),
-      })),
-      this.slices === null ? policy.minBad : MIN_BAD_SLICES,
-      this.placeOf(SHOWN_WINDOWS[0]!),
-      this.slices === null,
-    );
     this.gate = previous?.gate ?? initialState(slo.policy, now);
     if (previous !== undefined && previous.slo.policy.keepClosedForMs !== policy.keepClosedForMs) {
       this.gate = { ...this.gate, holdMs: policy.keepClosedForMs };
     }
-    if (sameObjective) this.watch.takeOver(kept.watch);
-    else if (previous !== undefined) {
+    const closed = this.gate.burnClosed !== null;
+    const before = sameObjective ? kept.watch : null;
+    this.watch = watchFor(slo, this.burnWindows, now, before);
+    if (previous !== undefined && before === null) {
       this.watch.restart(now);
-      if (this.gate.burnClosed !== null) this.watch.close(null);
-      this.forecast.restart(now, this.gate.burnClosed !== null);
+      if (closed) this.watch.close(this, null, now);
+      this.forecast.restart(now, closed, 0, 0);
+    } else if (closed && before?.constructor !== this.watch.constructor) {
+      this.watch.close(this, null, now);
     }
     this.breach = sameObjective ? kept.breach : null;
     this.override = previous?.override ?? null;
@@ -141,15 +126,16 @@ export class Track implements WindowSums {
     if (now >= this.periodEnd) this.startPeriod(now);
     this.windows.advance(nowSecond);
     this.ledger.advance(nowSecond);
-    this.watch.step(this, now);
+    const budget = this.budget(now);
+    this.watch.step(this, now, (budget.budget * MINUTE) / this.slo.period.durationMs);
     this.stepMinute(now);
     this.presence.learnRate(this.total(this.placeOfHour), now);
     if (this.override !== null && now >= this.override.expiresAt) this.override = null;
 
     const breach = this.slo.sampledUpstream ? null : this.watch.breach(this, now);
-    const budget = this.budget(now);
     findings.burn = breach === null ? this.forecastCloses(now) : reasonOf(breach);
     findings.calmSince = this.watch.calmSinceMs();
+    findings.settled = this.watch.settled(this);
     findings.exhausted =
       !this.slo.sampledUpstream && isExhausted(budget, this.ledger.historySeconds(nowSecond));
     findings.replenished = budget.remaining !== null && budget.remaining >= REPLENISHED;
@@ -162,12 +148,13 @@ export class Track implements WindowSums {
     this.gate = next;
     if (before.burnClosed === null && next.burnClosed !== null) {
       this.breach = breach;
-      this.watch.close(breach);
-      this.forecast.restart(breach?.evidence.since ?? now, true);
+      this.watch.close(this, breach, now);
+      const since = breach?.evidence.since ?? now;
+      this.forecast.restart(since, true, breach?.bad ?? 0, breach?.atBurn1 ?? 0);
     } else if (before.burnClosed !== null && next.burnClosed === null) {
       this.breach = null;
-      this.watch.open(now);
-      this.forecast.restart(now, false);
+      this.watch.open(now, next.holdMs);
+      this.forecast.restart(now, false, 0, 0);
     } else if (before.burnClosed !== next.burnClosed && breach !== null) {
       // It got worse: the numbers that say so are those of the pair that now breaches.
       this.breach = breach;
@@ -265,6 +252,7 @@ export class Track implements WindowSums {
       this.minuteTotal / COUNT_UNIT,
       this.minuteBad / COUNT_UNIT,
       minute * MINUTE,
+      this.watch.dispersion(),
     );
     this.minuteTotal = 0;
     this.minuteBad = 0;
@@ -273,6 +261,8 @@ export class Track implements WindowSums {
   /** Sure enough that the next hour burns above the slowest pair that is above 1, and evidence now. */
   private forecastCloses(now: UnixMs): "forecast" | null {
     const policy = this.slo.policy;
+    // Sequential evidence is there before any forecast of it.
+    if (!(this.watch instanceof PairWatch)) return null;
     if (!policy.closeOnForecast || this.slo.sampledUpstream) return null;
     // The forecast moves once a minute; asking it each second for every SLO would be most of a tick's cost.
     const place = policy.pairs.findLastIndex((pair) => pair.threshold > 1);
@@ -307,17 +297,6 @@ export class Track implements WindowSums {
     this.ledger.setPeriod(Math.floor(start / SECOND), Math.floor(end / SECOND));
     this.periodEnd = end;
   }
-
-  private placeOf(window: BurnWindow): number {
-    return this.burnWindows.findIndex((w) => w.durationMs === window.durationMs);
-  }
-}
-
-/** Windows of the pairs, the first pair's in front, and those always shown, each once. */
-function windowsOf(slo: Slo): BurnWindow[] {
-  const wanted = [...slo.policy.pairs.flatMap((p) => [p.short, p.long]), ...SHOWN_WINDOWS];
-  const seen = new Set<number>();
-  return wanted.filter(({ durationMs }) => !seen.has(durationMs) && seen.add(durationMs));
 }
 
 /** Whether counts of one still mean the same for the other. */
@@ -329,5 +308,5 @@ function sameCounting(a: Slo, b: Slo): boolean {
 }
 
 function reasonOf(breach: Breach): "fast-burn" | "slow-burn" {
-  return breach.pair.threshold >= FAST_BURN ? "fast-burn" : "slow-burn";
+  return breach.fast ? "fast-burn" : "slow-burn";
 }

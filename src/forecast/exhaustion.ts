@@ -1,5 +1,6 @@
 import type { Exhaustion } from "../model/gate.ts";
 import type { DurationMs, UnixMs } from "../model/time.ts";
+import type { BurnForecast } from "./forecast.ts";
 
 /** The coming traffic is known within this factor either way. */
 const TRAFFIC_SPREAD = 1.25;
@@ -13,8 +14,8 @@ export interface ExhaustionInput {
   readonly now: UnixMs;
   /** Bad requests the budget still allows; not positive when it is spent. */
   readonly remainingBad: number;
-  /** Burn to come and its 80 % interval; null when it is not known. */
-  readonly rate: { readonly burn: number; readonly lo80: number; readonly hi80: number } | null;
+  /** Burn to come and its intervals; null when it is not known. */
+  readonly rate: BurnForecast | null;
   readonly requestsPerSecond: number;
   /** Ratio in (0, 1). */
   readonly objective: number;
@@ -34,7 +35,9 @@ export interface ExhaustionInput {
  */
 export function exhaustion(input: ExhaustionInput): Exhaustion | null {
   const { now, remainingBad, rate, requestsPerSecond, objective } = input;
-  if (remainingBad <= 0) return { expected: now, earliest: now, latest: now };
+  if (remainingBad <= 0) {
+    return { expected: now, earliest: now, latest: now, earliest95: now, latest95: now };
+  }
   if (rate === null) return null;
   const badPerSecondAtBurn1 = requestsPerSecond * (1 - objective);
   const at = (burn: number): UnixMs | null => {
@@ -42,13 +45,17 @@ export function exhaustion(input: ExhaustionInput): Exhaustion | null {
     return seconds === null ? null : now + Math.round(seconds * 1000);
   };
   const expected = at(rate.burn);
-  const earliest = at(rate.hi80 * TRAFFIC_SPREAD);
-  const latest = at(rate.lo80 / TRAFFIC_SPREAD);
-  // Rounds end a little short of the answer, each at its own place: keep the three in order.
+  // Rounds end a little short of the answer, each at its own place: keep all in order.
+  const before = (then: UnixMs | null) =>
+    then === null || expected === null ? then : Math.min(then, expected);
+  const after = (then: UnixMs | null) =>
+    then === null || expected === null ? null : Math.max(then, expected);
   return {
     expected,
-    earliest: earliest === null || expected === null ? earliest : Math.min(earliest, expected),
-    latest: latest === null || expected === null ? null : Math.max(latest, expected),
+    earliest: before(at(rate.hi80 * TRAFFIC_SPREAD)),
+    latest: after(at(rate.lo80 / TRAFFIC_SPREAD)),
+    earliest95: before(at(rate.hi95 * TRAFFIC_SPREAD)),
+    latest95: after(at(rate.lo95 / TRAFFIC_SPREAD)),
   };
 }
 

@@ -1,7 +1,6 @@
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { DAY, type DurationMs, HOUR, MINUTE, type UnixMs } from "../model/time.ts";
 import { Calibration } from "./calibration.ts";
-import { Dispersion } from "./dispersion.ts";
 import { gammaQuantile, Z80, Z95 } from "./quantiles.ts";
 import { DecayingRegression, SlidingRegression } from "./regression.ts";
 
@@ -56,12 +55,12 @@ export class Forecast {
   private readonly trend = new DecayingRegression();
   /** The burn of the last hour's minutes, whatever the regime. */
   private readonly recent = new SlidingRegression(RECENT_MINUTES);
-  private readonly dispersion = new Dispersion();
   private readonly calibration1h = new Calibration(HOUR, 10 * MINUTE);
   /** Forecasts of a day that are made within the hour are nearly the same one. */
   private readonly calibration24h = new Calibration(DAY, HOUR);
 
   private closed = false;
+  private phi = 1;
   private regimeSince: UnixMs | null = null;
   private lastMinute: UnixMs | null = null;
   /** Minutes with requests so far, as far as they matter. */
@@ -92,8 +91,9 @@ export class Forecast {
    * @param total requests of the minute
    * @param bad bad ones among them
    * @param now the minute's end
+   * @param phi how much more errors vary than independent ones, from 1; see burn/dispersion.ts
    */
-  minute(total: number, bad: number, now: UnixMs): void {
+  minute(total: number, bad: number, now: UnixMs, phi: number): void {
     this.passUnseenMinutes(now);
     const requests = Math.max(0, total);
     const errors = Math.min(requests, Math.max(0, bad));
@@ -116,7 +116,7 @@ export class Forecast {
       this.trend.skip(1, keep);
       this.recent.skip();
     }
-    if (!this.closed) this.dispersion.minute(errors, atBurn1);
+    this.phi = phi;
     this.lastMinute = now;
     this.regimeSince ??= now - MINUTE;
     this.keepBooks(this.calibration1h, HOUR, now);
@@ -126,19 +126,17 @@ export class Forecast {
   /**
    * The gate opened or closed: what was before does not tell what comes.
    *
-   * @param since when the new regime began; may lie up to an hour back (the beginning of the evidence): the
-   *   minutes after it are the first of the regime
+   * @param since when the new regime began; may lie back (the beginning of the evidence)
    * @param closed whether the gate is closed in it: it is then forgotten faster and drifts more
+   * @param bad bad requests of the regime so far
+   * @param atBurn1 those that burn 1 would have made of its traffic
    */
-  restart(since: UnixMs, closed = false): void {
-    const age = this.lastMinute === null ? 0 : Math.max(0, this.lastMinute - since);
-    const level = this.recent.meanOfNewest(Math.floor(age / MINUTE));
-    this.regimeAtBurn1 = level.weight;
-    this.regimeBad = level.mean * level.weight;
+  restart(since: UnixMs, closed: boolean, bad: number, atBurn1: number): void {
+    this.regimeBad = bad;
+    this.regimeAtBurn1 = atBurn1;
     this.trend.clear();
     this.regimeSince = since;
     this.closed = closed;
-    this.dispersion.breakOff();
   }
 
   /** Null before five minutes with requests. All values are >= 0 and at most the burn of "all bad". */
@@ -146,7 +144,7 @@ export class Forecast {
     const perSecond = this.atBurn1PerSecond();
     const ahead = (perSecond * horizonMs) / 1000;
     if (this.points < FEWEST_POINTS || !(ahead > NO_TRAFFIC)) return null;
-    const phi = this.dispersion.factor;
+    const { phi } = this;
     const prior = (perSecond * Math.min(PRIOR_MAX, horizonMs * PRIOR_SHARE)) / 1000;
     const known = this.regimeAtBurn1 + prior;
     const level = (this.regimeBad + prior * this.longLevel()) / known;
@@ -187,10 +185,10 @@ export class Forecast {
   carry(state: StateCarrier): void {
     this.trend.carry(state);
     this.recent.carry(state);
-    this.dispersion.carry(state);
     this.calibration1h.carry(state);
     this.calibration24h.carry(state);
     this.closed = state.flag(this.closed);
+    this.phi = state.number(this.phi);
     this.regimeSince = state.optional(this.regimeSince);
     this.lastMinute = state.optional(this.lastMinute);
     this.points = state.number(this.points);
@@ -241,7 +239,6 @@ export class Forecast {
       this.recent.keepNewest(0);
       this.recentMinutes = 0;
     }
-    this.dispersion.breakOff();
   }
 
   private keepBooks(calibration: Calibration, horizonMs: DurationMs, now: UnixMs): void {

@@ -18,6 +18,9 @@ export type GateReason =
 
 export type OnUnknown = "hold" | "open" | "close";
 export type GateMode = "enforce" | "shadow";
+/** Sequential evidence, or the multiwindow conditions of the SRE workbook. */
+export type DetectorName = "sequential" | "windows";
+export type Sensitivity = "low" | "normal" | "high";
 
 /** How one SLO's gate behaves. Defaults stand in `config/defaults.ts`. */
 export interface GatePolicy {
@@ -31,7 +34,13 @@ export interface GatePolicy {
   readonly freezeWhenExhausted: boolean;
   /** Close when the lower 80 % bound of the next hour's burn exceeds the lowest pair threshold above 1. */
   readonly closeOnForecast: boolean;
-  /** Burn windows that close the gate, short and long with one threshold. */
+  /** What closes and opens the gate for burn. */
+  readonly detector: DetectorName;
+  /** Of the sequential detector: low wants twice the impact, high less evidence. */
+  readonly sensitivity: Sensitivity;
+  /** Of the sequential detector: burn rates below this are not worth a closing; null: its own smallest, 1.4. */
+  readonly smallestBurn: number | null;
+  /** Burn windows that close the gate with the windows detector, short and long with one threshold. */
   readonly pairs: readonly BurnWindowPair[];
   /** Bad requests that must be seen before burn may close the gate. */
   readonly minBad: number;
@@ -84,6 +93,9 @@ export interface Exhaustion {
   readonly expected: UnixMs | null;
   readonly earliest: UnixMs | null;
   readonly latest: UnixMs | null;
+  /** The ends of the 95 % interval, as the two above are of the 80 % one. */
+  readonly earliest95: UnixMs | null;
+  readonly latest95: UnixMs | null;
 }
 
 export interface ForecastReport {

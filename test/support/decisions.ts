@@ -32,7 +32,13 @@ export function decision(over: Partial<GateDecision> = {}): GateDecision {
         "1h": { burn: 40.1, lo80: 31, hi80: 52, lo95: 27, hi95: 61, calibration80: 0.81 },
         "24h": { burn: 12, lo80: 2, hi80: 50, lo95: 1, hi95: 80, calibration80: null },
       },
-      exhaustion: { expected: AT + 39_600_000, earliest: AT + 25_200_000, latest: null },
+      exhaustion: {
+        expected: AT + 39_600_000,
+        earliest: AT + 25_200_000,
+        latest: null,
+        earliest95: AT + 20_200_000,
+        latest95: null,
+      },
     },
     versions: [
       {

@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  type Breach,
-  CLOSE_NATS,
-  PairWatch,
-  RECOVER_NATS,
-  type WindowSums,
-} from "../../../src/burn/pair-watch.ts";
+import { CLOSE_NATS, PairWatch, RECOVER_NATS } from "../../../src/burn/pair-watch.ts";
+import type { Breach, WindowSums } from "../../../src/burn/watch.ts";
 import { HOUR, MINUTE, SECOND } from "../../../src/model/time.ts";
 import type { BurnWindowPair } from "../../../src/model/window.ts";
 
@@ -80,7 +75,7 @@ describe("PairWatch: breach", () => {
     const none = new PairWatch(OBJECTIVE, [], 4, 0);
     none.observe(NOW / SECOND, 100, 100, 100, NOW);
     expect(none.breach(new Sums([100, 100], [100, 100]), NOW)).toBeNull();
-    expect(none.evidence(new Sums([100, 100]), 0, NOW)).toBeNull();
+    expect(none.evidence(new Sums([100, 100]), NOW)).toBeNull();
   });
 
   it("wants as many bad requests as the policy says", () => {
@@ -137,7 +132,7 @@ describe("PairWatch: breach", () => {
     expect(made.breach(sums, later)?.evidence.since).toBe(NOW);
     made.step(QUIET, later);
     made.observe(later / SECOND, 100, 4, 4, later);
-    expect(made.evidence(sums, 0, later)?.since).toBe(later);
+    expect(made.evidence(sums, later)?.since).toBe(later);
   });
 });
 
@@ -147,7 +142,7 @@ describe("PairWatch: a fresh start after opening", () => {
   it("does not close again on what its windows still hold", () => {
     const made = seen(30_000, 600);
     expect(made.breach(old, NOW)).not.toBeNull();
-    made.close(null);
+    made.close(new Sums(), null);
     made.open(NOW + SECOND);
     made.observe(NOW / SECOND + 2, 100, 4, 4, NOW + 2 * SECOND);
     // 4 of 100 since it opened: burn 40 in both windows, by themselves enough.
@@ -185,7 +180,7 @@ describe("PairWatch: a fresh start after opening", () => {
     const made = seen(30_000, 600);
     made.restart(NOW + SECOND);
     expect(made.breach(old, NOW + SECOND)).toBeNull();
-    expect(made.evidence(old, 0, NOW + SECOND)).toBeNull();
+    expect(made.evidence(old, NOW + SECOND)).toBeNull();
   });
 
   it("goes on where another watch stands after an edit of the policy", () => {
@@ -223,15 +218,18 @@ describe("PairWatch: little history", () => {
 
 describe("PairWatch: recovery", () => {
   const BREACH: Breach = {
+    fast: true,
     pair: FAST,
     shortBurn: 100,
     longBurn: 50,
+    bad: 500,
+    atBurn1: 5,
     evidence: { since: NOW, nats: 20, alternative: 14.4 },
   };
 
   function closed(breach: Breach | null = BREACH): PairWatch {
     const made = watch();
-    made.close(breach);
+    made.close(new Sums(), breach);
     return made;
   }
 
@@ -324,7 +322,7 @@ describe("PairWatch: recovery", () => {
 
   it("hears of a slice that turns bad without a new one", () => {
     const made = new PairWatch(0.99, PLACES, 2, 0, false);
-    made.close(BREACH);
+    made.close(new Sums(), BREACH);
     made.observe(NOW / SECOND, 20, 0, 0, NOW);
     made.step(QUIET, NOW);
     // 20 x 0.01 x 34 = 6.8; then one of them flips: - ln 35 = -3.6
@@ -337,7 +335,7 @@ describe("PairWatch: recovery", () => {
   it("needs as much more sampled traffic as its weight", () => {
     const made = watch();
     made.observe(NOW / SECOND, 100, 100, 100 * 10, NOW);
-    made.close(BREACH);
+    made.close(new Sums(), BREACH);
     made.step(QUIET, NOW);
     expect(made.meanWeight()).toBe(10);
     expect(made.secondsToRecover(10)).toBeCloseTo((RECOVER_NATS * 10) / 0.34, 6);

@@ -54,6 +54,9 @@ describe("parseSlos: what an SLO gets without saying so", () => {
       freezeWhenExhausted: true,
       closeOnForecast: true,
       minBad: 4,
+      detector: "sequential",
+      sensitivity: "normal",
+      smallestBurn: null,
     });
   });
 
@@ -289,6 +292,8 @@ describe("parseSlos: periods, budgeting and policy", () => {
         "slogate.dev/close-on-forecast": false,
         "slogate.dev/min-bad": 10,
         "slogate.dev/windows": "60m/6h>3.5",
+        "slogate.dev/sensitivity": "high",
+        "slogate.dev/smallest-burn": 2.5,
         "slogate.dev/period-requests": "2.4e6",
         "slogate.dev/sampled": "upstream",
         "other.example/mode": "whatever",
@@ -302,6 +307,9 @@ describe("parseSlos: periods, budgeting and policy", () => {
       freezeWhenExhausted: false,
       closeOnForecast: false,
       minBad: 10,
+      detector: "windows",
+      sensitivity: "high",
+      smallestBurn: 2.5,
       pairs: [
         {
           short: { label: "1h", durationMs: HOUR },
@@ -316,7 +324,9 @@ describe("parseSlos: periods, budgeting and policy", () => {
 
   it("drops default windows that no burn can reach, and says so", () => {
     // objective 0.9: all requests failing is burn 10, below 13.44
-    const { slos, warnings } = parse(sloText({ objectives: [{ target: 0.9 }] }));
+    const { slos, warnings } = parse(
+      annotated({ "slogate.dev/detector": "windows" }, { objectives: [{ target: 0.9 }] }),
+    );
     expect(slos[0]?.policy.pairs.map((pair) => pair.long.label)).toEqual(["6h", "3d"]);
     expect(warnings.map((warning) => warning.message)).toEqual([
       "the default burn windows 5m/1h are left out: burn 13.44 cannot be reached, all requests failing is 10",
@@ -325,10 +335,12 @@ describe("parseSlos: periods, budgeting and policy", () => {
 
   it("drops default windows of short periods, and warns when none is left", () => {
     // 7 d: 0.02 x 168 = 3.36, 0.05 x 28 = 1.4, 0.1 x 7 / 3 = 0.233
-    const week = parse(sloText(rolling("7d")));
+    const windows = { "slogate.dev/detector": "windows" };
+    const week = parse(annotated(windows, rolling("7d")));
     expect(week.slos[0]?.policy.pairs.map((pair) => pair.threshold)).toEqual([3.36, 1.4]);
     expect(week.warnings[0]?.message).toContain("0.233 would forbid a burn this period can bear");
-    const day = parse(sloText(rolling("1d")));
+    const day = parse(annotated(windows, rolling("1d")));
+    expect(parse(sloText(rolling("1d"))).warnings).toEqual([]);
     expect(day.slos[0]?.policy.pairs).toEqual([]);
     expect(day.warnings.at(-1)?.message).toBe(
       'no burn windows are left, so only an exhausted budget closes this gate; set the annotation slogate.dev/windows, for example "5m/1h>2"',
@@ -534,7 +546,7 @@ describe("parseSlos: problems", () => {
     [
       "an unknown annotation",
       annotated({ "slogate.dev/holdfor": "1m" }),
-      'metadata.annotations["slogate.dev/holdfor"]: is not a known annotation; did you mean slogate.dev/hold-for? known: slogate.dev/mode, slogate.dev/on-unknown, slogate.dev/hold-for, slogate.dev/keep-closed-for, slogate.dev/freeze, slogate.dev/close-on-forecast, slogate.dev/min-bad, slogate.dev/windows, slogate.dev/period-requests, slogate.dev/sampled',
+      'metadata.annotations["slogate.dev/holdfor"]: is not a known annotation; did you mean slogate.dev/hold-for? known: slogate.dev/mode, slogate.dev/on-unknown, slogate.dev/hold-for, slogate.dev/keep-closed-for, slogate.dev/freeze, slogate.dev/close-on-forecast, slogate.dev/min-bad, slogate.dev/detector, slogate.dev/sensitivity, slogate.dev/smallest-burn, slogate.dev/windows, slogate.dev/period-requests, slogate.dev/sampled',
     ],
     [
       "an annotation with another word",

@@ -11,6 +11,7 @@ const POLICY = policy();
 const QUIET: Findings = {
   burn: null,
   calmSince: null,
+  settled: true,
   exhausted: false,
   replenished: false,
   silence: null,
@@ -47,6 +48,7 @@ describe("decide: precedence", () => {
   const everything: Findings = {
     burn: "fast-burn",
     calmSince: null,
+    settled: true,
     exhausted: true,
     replenished: false,
     silence: "stale",
@@ -220,6 +222,11 @@ describe("decide: recovery", () => {
     expect(
       play([calm(100, 100), [300, {}], calm(400, 400), calm(700, 400)], { from: closed }),
     ).toBe(closed);
+  });
+
+  it("waits for the burn of the last minutes to settle", () => {
+    const unsettled = [460, { calmSince: NOW + 100 * SECOND, settled: false }] as const;
+    expect(play([unsettled], { from: closed }).state).toBe("closed");
   });
 
   it("triples the hold on every relapse within two hours, up to one hour", () => {

@@ -18,7 +18,15 @@ const SLOS = [
 const END_OF_MONTH = Date.UTC(2026, 3, 30, 23, 50);
 
 /** Scratch space, news and what belongs to the process; of histories only the newest are carried. */
-const NO_STATE = ["findings", "receivedAt", "published", "counters", "changes", "histories"];
+const NO_STATE = [
+  "findings",
+  "around",
+  "receivedAt",
+  "published",
+  "counters",
+  "changes",
+  "histories",
+];
 
 function wholeStateOf(rig: GateRig): unknown {
   return stateOf(rig.gates, NO_STATE);

@@ -18,7 +18,7 @@ describe("Gates: the beginning", () => {
   });
 
   it("closes while warming up when there is evidence", () => {
-    expect(new GateRig([slo()]).run(5, OUTAGE).gate()).toMatchObject({
+    expect(new GateRig([slo()]).run(12, OUTAGE).gate()).toMatchObject({
       state: "closed",
       reason: "fast-burn",
     });
@@ -46,7 +46,9 @@ describe("Gates: closing and opening", () => {
 
   it("says what grew worse with the numbers of the pair that says so", () => {
     // Burn 7 is beyond 30m/6h (5.6), not beyond 5m/1h (13.44); then everything fails.
-    const rig = opened({ policy: { pairs: policy().pairs.slice(0, 2) } });
+    const rig = opened({
+      policy: { detector: "windows", pairs: policy().pairs.slice(0, 2) },
+    });
     rig.runUntil(({ state }) => state === "closed", { total: 1000, bad: 7 });
     expect(rig.gate()).toMatchObject({ reason: "slow-burn" });
     expect(rig.gate().message).toContain("over 30m");
@@ -77,14 +79,16 @@ describe("Gates: closing and opening", () => {
     expect(rig.gate().sequence).toBe(before.sequence);
     expect(rig.gate().decidedAt).toBe(before.decidedAt + 100 * SECOND);
     expect(rig.gate().validUntil).toBe(rig.gate().decidedAt + MINUTE);
-    rig.run(10, OUTAGE);
+    rig.run(15, OUTAGE);
     expect(rig.gate().sequence).toBe(before.sequence + 1);
   });
 
   it("closes on a forecast alone, never without evidence, and not when the policy says no", () => {
     const only30m = policy().pairs.filter(({ threshold }) => threshold < 10 && threshold > 1);
     const close = (closeOnForecast: boolean) => {
-      const rig = new GateRig([slo({ policy: { pairs: only30m, closeOnForecast } })]);
+      const rig = new GateRig([
+        slo({ policy: { detector: "windows", pairs: only30m, closeOnForecast } }),
+      ]);
       // Six clean hours keep the 6 h window low while 30 minutes burn at 12.
       rig.run(6 * 3600, { total: 50 });
       rig.run(1800, { total: 500, bad: 6 });
@@ -105,7 +109,9 @@ describe("Gates: closing and opening", () => {
   });
 
   it("decides on the budget alone when there are no pairs", () => {
-    const rig = new GateRig([slo({ plannedRequests: 1_000_000, policy: { pairs: [] } })]);
+    const rig = new GateRig([
+      slo({ plannedRequests: 1_000_000, policy: { detector: "windows", pairs: [] } }),
+    ]);
     rig.run(60, HEALTHY);
     expect(rig.gate()).toMatchObject({ state: "open", evidence: null, burn: { "5m": 0, "1h": 0 } });
     // 0.001 x 1 000 000 = 1 000 bad allowed.
@@ -116,14 +122,17 @@ describe("Gates: closing and opening", () => {
   });
 
   it("allows everything in shadow mode and publishes the decision all the same", () => {
-    const rig = opened({ policy: { mode: "shadow" } }).run(5, OUTAGE);
+    const rig = opened({ policy: { mode: "shadow" } }).run(12, OUTAGE);
     expect(rig.gate()).toMatchObject({ state: "closed", allowed: true, mode: "shadow" });
     expect(rig.transitions().at(-1)).toBe("closed fast-burn");
   });
 });
 
 describe("Gates: the budget", () => {
-  const small = { plannedRequests: 100_000, policy: { pairs: [] } };
+  const small = {
+    plannedRequests: 100_000,
+    policy: { detector: "windows", pairs: [] },
+  } as const;
 
   it("stays closed until a hundredth of a spent budget is back", () => {
     // 0.001 x 1 000 000 = 1 000 bad allowed; the hour lets ten of them go every ten seconds.
@@ -152,7 +161,7 @@ describe("Gates: the budget", () => {
 
   it("does not freeze when the policy says so", () => {
     const rig = new GateRig([
-      slo({ ...small, policy: { pairs: [], freezeWhenExhausted: false } }),
+      slo({ ...small, policy: { ...small.policy, freezeWhenExhausted: false } }),
     ]).run(60, OUTAGE);
     expect(rig.gate()).toMatchObject({ state: "open", reason: "ok" });
   });

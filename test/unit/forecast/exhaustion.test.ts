@@ -8,7 +8,7 @@ const NOW = 1_750_000_000_000;
 const INPUT: ExhaustionInput = {
   now: NOW,
   remainingBad: 360,
-  rate: { burn: 1, lo80: 0.5, hi80: 2 },
+  rate: { burn: 1, lo80: 0.5, hi80: 2, lo95: 0.25, hi95: 4 },
   requestsPerSecond: 100,
   objective: 0.999,
   rollsOff: () => 0,
@@ -25,19 +25,29 @@ describe("exhaustion", () => {
     expect(spent?.earliest).toBeCloseTo(NOW + 0.4 * HOUR, -1);
     // burn 0.5 and the traffic / 1.25: 0.04 bad/s; 9000 s
     expect(spent?.latest).toBeCloseTo(NOW + 2.5 * HOUR, -1);
+    expect(spent?.earliest95).toBeCloseTo(NOW + 0.2 * HOUR, -1);
+    expect(spent?.latest95).toBeCloseTo(NOW + 5 * HOUR, -1);
   });
 
   it("is now when nothing is left, whatever the rate", () => {
-    const now = { expected: NOW, earliest: NOW, latest: NOW };
+    const now = { expected: NOW, earliest: NOW, latest: NOW, earliest95: NOW, latest95: NOW };
     expect(exhaustion({ ...INPUT, remainingBad: 0 })).toEqual(now);
     expect(exhaustion({ ...INPUT, remainingBad: -5, rate: null })).toEqual(now);
   });
 
   it("is null when the rate is not known, and never without traffic or errors", () => {
     expect(exhaustion({ ...INPUT, rate: null })).toBeNull();
-    const never = { expected: null, earliest: null, latest: null };
+    const never = {
+      expected: null,
+      earliest: null,
+      latest: null,
+      earliest95: null,
+      latest95: null,
+    };
     expect(exhaustion({ ...INPUT, requestsPerSecond: 0 })).toEqual(never);
-    expect(exhaustion({ ...INPUT, rate: { burn: 0, lo80: 0, hi80: 0 } })).toEqual(never);
+    expect(exhaustion({ ...INPUT, rate: { burn: 0, lo80: 0, hi80: 0, lo95: 0, hi95: 0 } })).toEqual(
+      never,
+    );
   });
 
   it("gives back what rolls off meanwhile", () => {
@@ -81,12 +91,16 @@ describe("exhaustion", () => {
             objective,
             remainingBad: remaining,
             requestsPerSecond: perSecond,
-            rate: { burn, lo80: burn / 3, hi80: burn * 3 },
+            rate: { burn, lo80: burn / 3, hi80: burn * 3, lo95: burn / 9, hi95: burn * 9 },
             rollsOff: (seconds) => Math.min(roll * 5, roll * Math.floor(seconds / at)),
           });
-          const times = [spent?.earliest, spent?.expected, spent?.latest].map(
-            (time) => time ?? Number.MAX_VALUE,
-          );
+          const times = [
+            spent?.earliest95,
+            spent?.earliest,
+            spent?.expected,
+            spent?.latest,
+            spent?.latest95,
+          ].map((time) => time ?? Number.MAX_VALUE);
           expect(times.every(Number.isFinite)).toBe(true);
           expect(times).toEqual([...times].sort((a, b) => a - b));
         },

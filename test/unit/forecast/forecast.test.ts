@@ -15,7 +15,7 @@ function feed(
 ): number {
   for (let m = 0; m < minutes; m++) {
     const [total, bad] = of(m);
-    forecast.minute(total, bad, from + (m + 1) * MINUTE);
+    forecast.minute(total, bad, from + (m + 1) * MINUTE, 1);
   }
   return from + minutes * MINUTE;
 }
@@ -82,13 +82,13 @@ describe("Forecast", () => {
     let now = feed(forecast, 1440, () => [6000, 2]);
     now = feed(forecast, 3, () => [6000, 240], now); // burn 40
     expect(forecast.at(HOUR)?.burn).toBeLessThan(1);
-    forecast.restart(now - 3 * MINUTE, true);
+    forecast.restart(now - 3 * MINUTE, true, 720, 18);
     // 720 bad of 18 expected; the prior weighs 216 s of traffic at the 12 h level (0.49): 21.6 expected,
     // 10.5 bad. (720 + 10.5) / (18 + 21.6) = 18.4
     expect(forecast.at(HOUR)?.burn).toBeCloseTo(18.4, 0);
     now = feed(forecast, 60, () => [6000, 240], now);
     expect(forecast.at(HOUR)?.burn).toBeGreaterThan(35);
-    forecast.restart(now);
+    forecast.restart(now, false, 0, 0);
     feed(forecast, 120, () => [6000, 2], now);
     expect(forecast.at(HOUR)?.burn).toBeLessThan(1);
   });
@@ -121,7 +121,7 @@ describe("Forecast", () => {
     now = feed(forecast, 30, () => [0, 0], now);
     expect(forecast.requestRate()).toBeCloseTo(5, 9);
     // Two days in which nobody looked, then a minute
-    forecast.minute(1200, 0, now + 2 * DAY);
+    forecast.minute(1200, 0, now + 2 * DAY, 1);
     expect(forecast.requestRate()).toBeCloseTo(20, 9);
   });
 
@@ -146,9 +146,9 @@ describe("Forecast", () => {
           for (const { total, badShare, gapMinutes, repeat, restart } of minutes) {
             for (let i = 0; i < repeat; i++) {
               now += (i === 0 ? gapMinutes : 1) * MINUTE;
-              forecast.minute(total, total * badShare, now);
+              forecast.minute(total, total * badShare, now, 1);
             }
-            if (restart > 0) forecast.restart(now - 7 * MINUTE, restart === 1);
+            if (restart > 0) forecast.restart(now - 7 * MINUTE, restart === 1, 3, 1);
             for (const horizon of [MINUTE, HOUR, DAY, 28 * DAY]) {
               const at = forecast.at(horizon);
               if (at === null) continue;

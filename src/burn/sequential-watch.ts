@@ -1,0 +1,221 @@
+import type { Evidence } from "../model/gate.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
+import type { DurationMs, UnixMs, UnixSecond } from "../model/time.ts";
+import { dispersion } from "./dispersion.ts";
+import { Alternatives } from "./evidence.ts";
+import { decayFloors } from "./floor.ts";
+import { burnRate } from "./rate.ts";
+import { beginRecovery, CALM_BURN, RECOVER_NATS, stillBad } from "./recovery.ts";
+import {
+  BAD,
+  CALM_SINCE,
+  CLOSED,
+  EXPECTED,
+  LAST_BAD_SECOND,
+  NATS,
+  NOW,
+  OPENED_AT,
+  RECOVERY,
+  SINCE,
+  TICK_BAD,
+  TICK_BAD_SECONDS,
+  TICK_EXPECTED,
+  WEIGHT_SQUARES,
+  WEIGHTS,
+} from "./row.ts";
+import {
+  close,
+  closingAlternative,
+  meanWeight,
+  newRow,
+  open,
+  restart,
+  type Surroundings,
+  step,
+  TICK_S,
+} from "./sequential.ts";
+import type { DetectorTuning } from "./tuning.ts";
+import type { Breach, BurnWatch, WindowSums } from "./watch.ts";
+
+/** Evidence for at least this burn is called fast. */
+const FAST_BURN = 8;
+
+/**
+ * The sequential detector of one SLO on the engine's clock: 10-second ticks step the row, and each second between
+ * is looked at as if the tick ended there, for closing only.
+ */
+export class SequentialWatch implements BurnWatch {
+  private readonly errorBudget: number;
+  private readonly tuning: DetectorTuning;
+  private readonly alternatives: Alternatives;
+  private readonly row: Float64Array;
+  private readonly short: number;
+  private readonly long: number;
+  private readonly around: Surroundings = { perMinute: 0, recentBad: 0, recentExpected: 0 };
+  /** What closes the gate now, by the last step; -1: nothing. */
+  private closing = -1;
+
+  /**
+   * @param objective ratio in (0, 1)
+   * @param short place of the five-minute window in the sums
+   * @param long place of the one-hour window
+   */
+  constructor(objective: number, tuning: DetectorTuning, short: number, long: number, now: UnixMs) {
+    this.errorBudget = 1 - objective;
+    this.tuning = tuning;
+    this.alternatives = new Alternatives(tuning.alternatives);
+    this.short = short;
+    this.long = long;
+    this.row = newRow(tuning, Math.floor(now / 1000));
+  }
+
+  observe(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): void {
+    const row = this.row;
+    // Of an incident that is over, late news is no evidence.
+    if (second < row[OPENED_AT]!) return;
+    row[TICK_BAD]! += bad;
+    row[TICK_EXPECTED]! += total * this.errorBudget;
+    if (!(bad > 0)) return;
+    const arrival = Math.floor(now / 1000);
+    if (arrival !== row[LAST_BAD_SECOND]) {
+      row[LAST_BAD_SECOND] = arrival;
+      row[TICK_BAD_SECONDS]! += 1;
+    }
+    row[WEIGHTS]! += bad;
+    row[WEIGHT_SQUARES]! += badSquares;
+  }
+
+  step(sums: WindowSums, now: UnixMs, perMinute: number): void {
+    const { row, around, tuning, alternatives } = this;
+    const second = Math.floor(now / 1000);
+    const ticks = Math.floor(second / TICK_S) - Math.floor(row[NOW]! / TICK_S);
+    around.perMinute = perMinute;
+    this.closing =
+      row[CLOSED] === 0 ? closingAlternative(row, alternatives, tuning, perMinute) : -1;
+    if (!(ticks > 0)) return;
+    this.look(sums);
+    step(row, alternatives, tuning, around, second);
+    // Time in which nobody looked is ticks without evidence.
+    if (ticks > 1) decayFloors(row, alternatives.count, tuning.floorLeast, ticks - 1);
+    if (row[WEIGHTS]! > 1e6) {
+      row[WEIGHTS]! /= 2;
+      row[WEIGHT_SQUARES]! /= 2;
+    }
+  }
+
+  breach(sums: WindowSums): Breach | null {
+    const r = this.closing;
+    if (r < 0) return null;
+    const { row } = this;
+    const objective = 1 - this.errorBudget;
+    return {
+      fast: this.alternatives.burn[r]! >= FAST_BURN,
+      pair: null,
+      shortBurn: burnRate(sums.bad(this.short), sums.total(this.short), objective),
+      longBurn: burnRate(sums.bad(this.long), sums.total(this.long), objective),
+      evidence: this.evidenceOf(r),
+      bad: row[BAD + r]! + row[TICK_BAD]!,
+      atBurn1: row[EXPECTED + r]! + row[TICK_EXPECTED]!,
+    };
+  }
+
+  evidence(): Evidence | null {
+    let best = -1;
+    let most = 0;
+    for (let r = 0; r < this.alternatives.count; r++) {
+      const nats = this.natsNow(r);
+      if (nats <= most) continue;
+      best = r;
+      most = nats;
+    }
+    return best < 0 ? null : this.evidenceOf(best);
+  }
+
+  calmSinceMs(): UnixMs | null {
+    const calm = this.row[CALM_SINCE]!;
+    return this.row[CLOSED] === 0 || Number.isNaN(calm) ? null : calm * 1000;
+  }
+
+  settled(sums: WindowSums): boolean {
+    const bad = sums.bad(this.short);
+    // One error is never proof of trouble, however little traffic there is.
+    if (bad <= meanWeight(this.row)) return true;
+    return bad <= CALM_BURN * sums.total(this.short) * this.errorBudget;
+  }
+
+  secondsToRecover(requestsPerSecond: number): number | null {
+    if (!(requestsPerSecond > 0)) return null;
+    const { row } = this;
+    const gain = requestsPerSecond * this.errorBudget * (stillBad(row) - 1);
+    const missing = Math.max(0, RECOVER_NATS - row[RECOVERY]!);
+    return (missing * dispersion(row) * meanWeight(row)) / gain;
+  }
+
+  recoveryNats(): number {
+    return this.row[RECOVERY]!;
+  }
+
+  dispersion(): number {
+    return dispersion(this.row);
+  }
+
+  close(sums: WindowSums, breach: Breach | null, now: UnixMs): void {
+    const { row, closing } = this;
+    const second = Math.floor(now / 1000);
+    this.closing = -1;
+    if (breach === null || closing < 0) {
+      row[CLOSED] = 1;
+      beginRecovery(row, 0);
+      return;
+    }
+    // What the running tick has brought closed it: it is part of the evidence, not of what follows.
+    if (row[TICK_EXPECTED] !== 0 || row[TICK_BAD] !== 0) {
+      this.look(sums);
+      step(row, this.alternatives, this.tuning, this.around, second);
+    }
+    close(row, closing, second);
+  }
+
+  open(now: UnixMs, hold: DurationMs): void {
+    this.closing = -1;
+    open(this.row, this.tuning, Math.floor(now / 1000), hold / 1000);
+  }
+
+  restart(now: UnixMs): void {
+    this.closing = -1;
+    this.row[OPENED_AT] = Math.floor(now / 1000);
+    restart(this.row, Math.floor(now / 1000));
+  }
+
+  carry(state: StateCarrier): void {
+    state.numbers(this.row);
+    this.closing = state.number(this.closing);
+  }
+
+  /** Goes on where another watch of the same objective stands: after an edit of the policy. */
+  takeOver(other: SequentialWatch, now: UnixMs): void {
+    this.row.set(other.row);
+    const same = `${other.tuning.alternatives}` === `${this.tuning.alternatives}`;
+    if (!same) restart(this.row, Math.floor(now / 1000));
+  }
+
+  private look(sums: WindowSums): void {
+    this.around.recentBad = sums.bad(this.short);
+    this.around.recentExpected = sums.total(this.short) * this.errorBudget;
+  }
+
+  private natsNow(r: number): number {
+    const { row, alternatives } = this;
+    const gain =
+      row[TICK_BAD]! * alternatives.gain[r]! - row[TICK_EXPECTED]! * alternatives.cost[r]!;
+    return row[NATS + r]! + gain / (dispersion(row) * meanWeight(row));
+  }
+
+  private evidenceOf(r: number): Evidence {
+    return {
+      since: this.row[SINCE + r]! * 1000,
+      nats: this.natsNow(r),
+      alternative: this.alternatives.burn[r]!,
+    };
+  }
+}
