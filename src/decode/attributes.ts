@@ -123,6 +123,8 @@ export class AttributeSlots {
   /** What a slot holds, added to `base`; less than that is left from an item before: clearing costs nothing. */
   private readonly state: Int32Array;
   private base = 0;
+  /** Bit n is set when a slot that is n modulo 32 holds something. */
+  present = 0;
 
   constructor(keys: KeyTable) {
     this.keys = keys;
@@ -133,6 +135,7 @@ export class AttributeSlots {
   }
 
   clear(): void {
+    this.present = 0;
     this.base += OTHER;
     if (this.base < LARGEST_BASE) return;
     this.state.fill(0);
@@ -181,6 +184,7 @@ export class AttributeSlots {
 
   private take(slot: number, type: number): void {
     this.state[slot] = this.base + type;
+    this.present |= 1 << slot;
   }
 
   /** Reads the KeyValue that ends at `end`; a key no rule asks for is stepped over. */

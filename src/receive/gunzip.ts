@@ -1,25 +1,69 @@
-import { createGunzip } from "node:zlib";
+import { createGunzip, gunzipSync } from "node:zlib";
 import type { Refusal } from "../model/refusal.ts";
 import type { InFlight } from "./limits.ts";
 import { malformed, tooLarge } from "./refusals.ts";
 
 const MIN_CHUNK_BYTES = 1024;
 const MAX_CHUNK_BYTES = 256 * 1024;
+/** A request that claims no more than this is decompressed at once: what another thread saves it would cost. */
+const MAX_AT_ONCE_BYTES = 4 * 1024 * 1024;
 /** Deflate cannot do better than this: https://zlib.net/zlib_tech.html. */
 const MAX_RATIO = 1032;
 
+type Finished = (bytes: Buffer, refusal: Refusal | null, grown: number) => void;
+
 /**
- * Decompresses off the main thread and stops at the first chunk beyond `maxBytes` or beyond what may be
- * in flight, so a gzip bomb costs one chunk. `grown` is what was added to `limits`, also on a refusal; the
- * caller ends it. `bytes` is empty on a refusal.
+ * Decompresses, at most to `maxBytes` and to what may be in flight: a gzip bomb costs what its trailer admits, or one
+ * chunk. `grown` is what was added to `limits`, also on a refusal; the caller ends it. `bytes` is empty on a refusal.
+ * What is large, or larger than its trailer says, is decompressed off the main thread; `finished` is then called later.
  */
 export function gunzip(
   compressed: Buffer,
   maxBytes: number,
   limits: InFlight,
-  finished: (bytes: Buffer, refusal: Refusal | null, grown: number) => void,
+  finished: Finished,
 ): void {
-  const chunkSize = Math.min(Math.max(sizeHint(compressed) + 1, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
+  const claimed = sizeHint(compressed);
+  const isSmall = claimed > 0 && claimed <= Math.min(maxBytes, MAX_AT_ONCE_BYTES);
+  if (isSmall && atOnce(compressed, claimed, limits, finished)) return;
+  inChunks(compressed, claimed, maxBytes, limits, finished);
+}
+
+/** False when there is more than claimed: nothing has been answered and nothing is held then. */
+function atOnce(
+  compressed: Buffer,
+  claimed: number,
+  limits: InFlight,
+  finished: Finished,
+): boolean {
+  const refusal = limits.grow(claimed);
+  if (refusal !== null) {
+    finished(EMPTY, refusal, 0);
+    return true;
+  }
+  // A buffer with room for one byte more is never full: zlib need not ask for a second one.
+  const chunkSize = Math.max(claimed + 1, MIN_CHUNK_BYTES);
+  try {
+    const bytes = gunzipSync(compressed, { chunkSize, maxOutputLength: claimed });
+    finished(bytes, null, claimed);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
+      limits.shrink(claimed);
+      return false;
+    }
+    finished(EMPTY, notGzip(error), claimed);
+  }
+  return true;
+}
+
+function inChunks(
+  compressed: Buffer,
+  claimed: number,
+  maxBytes: number,
+  limits: InFlight,
+  finished: Finished,
+): void {
+  const chunkSize = Math.min(Math.max(claimed + 1, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
   const chunks: Buffer[] = [];
   let total = 0;
   let grown = 0;
@@ -46,12 +90,16 @@ export function gunzip(
     else if (total > grown) hold(total - grown);
     if (over) stream.destroy();
   });
-  stream.on("error", (error) => finish(EMPTY, malformed(`not gzip: ${error.message}`)));
+  stream.on("error", (error) => finish(EMPTY, notGzip(error)));
   stream.on("end", () => finish(join(chunks, total), null));
   stream.end(compressed);
 }
 
 const EMPTY = Buffer.alloc(0);
+
+function notGzip(error: unknown): Refusal {
+  return malformed(`not gzip: ${error instanceof Error ? error.message : String(error)}`);
+}
 
 function join(chunks: readonly Buffer[], total: number): Buffer {
   const [first] = chunks;

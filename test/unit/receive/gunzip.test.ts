@@ -53,6 +53,15 @@ describe("gunzip", () => {
     }
   });
 
+  it("reads members that follow one another as one, though the trailer tells of the last alone", async () => {
+    const [first, second] = [randomBytes(70_000), randomBytes(500)];
+    const limits = busyLimits(100 * MIB);
+    const both = Buffer.concat([gzipSync(first), gzipSync(second)]);
+    const { bytes, grown } = await run(both, MIB, limits);
+    expect(bytes.equals(Buffer.concat([first, second]))).toBe(true);
+    expect(limits.bytes).toBe(grown);
+  });
+
   it("stops when too much is in flight, at the start or on the way", async () => {
     const compressed = gzipSync(Buffer.alloc(8 * MIB));
     for (const maxBytes of [100, MIB]) {
