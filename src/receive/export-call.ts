@@ -108,12 +108,12 @@ class ExportCall extends OpenRequest {
     const flag = head[0];
     this.compressed = flag === 1;
     this.messageBytes = head.readUInt32BE(1);
-    const { maxMessageBytes } = this.intake;
+    const size = this.intake.sizes.protobuf;
     if (flag !== 0 && flag !== 1)
       this.refuse(malformed(`a gRPC message cannot start with ${flag}`));
     else if (this.compressed && !this.gzip)
       this.refuse(malformed("the message is marked compressed, but grpc-encoding names nothing"));
-    else if (this.messageBytes > maxMessageBytes) this.refuse(tooLarge(maxMessageBytes));
+    else if (this.messageBytes > size.maxBytes) this.refuse(tooLarge(size));
   }
 
   private complete(): void {

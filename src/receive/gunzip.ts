@@ -1,7 +1,7 @@
 import { createGunzip, gunzipSync } from "node:zlib";
 import type { Refusal } from "../model/refusal.ts";
 import type { InFlight } from "./limits.ts";
-import { malformed, tooLarge } from "./refusals.ts";
+import { malformed, type SizeLimit, tooLarge } from "./refusals.ts";
 
 const MIN_CHUNK_BYTES = 1024;
 const MAX_CHUNK_BYTES = 256 * 1024;
@@ -13,20 +13,20 @@ const MAX_RATIO = 1032;
 type Finished = (bytes: Buffer, refusal: Refusal | null, grown: number) => void;
 
 /**
- * Decompresses, at most to `maxBytes` and to what may be in flight: a gzip bomb costs what its trailer admits, or one
+ * Decompresses, at most to `limit` and to what may be in flight: a gzip bomb costs what its trailer admits, or one
  * chunk. `grown` is what was added to `limits`, also on a refusal; the caller ends it. `bytes` is empty on a refusal.
  * What is large, or larger than its trailer says, is decompressed off the main thread; `finished` is then called later.
  */
 export function gunzip(
   compressed: Buffer,
-  maxBytes: number,
+  limit: SizeLimit,
   limits: InFlight,
   finished: Finished,
 ): void {
   const claimed = sizeHint(compressed);
-  const isSmall = claimed > 0 && claimed <= Math.min(maxBytes, MAX_AT_ONCE_BYTES);
+  const isSmall = claimed > 0 && claimed <= Math.min(limit.maxBytes, MAX_AT_ONCE_BYTES);
   if (isSmall && atOnce(compressed, claimed, limits, finished)) return;
-  inChunks(compressed, claimed, maxBytes, limits, finished);
+  inChunks(compressed, claimed, limit, limits, finished);
 }
 
 /** False when there is more than claimed: nothing has been answered and nothing is held then. */
@@ -59,7 +59,7 @@ function atOnce(
 function inChunks(
   compressed: Buffer,
   claimed: number,
-  maxBytes: number,
+  limit: SizeLimit,
   limits: InFlight,
   finished: Finished,
 ): void {
@@ -86,7 +86,7 @@ function inChunks(
     if (over) return;
     total += chunk.length;
     chunks.push(chunk);
-    if (total > maxBytes) finish(EMPTY, tooLarge(maxBytes, "after decompression"));
+    if (total > limit.maxBytes) finish(EMPTY, tooLarge(limit, "after decompression"));
     else if (total > grown) hold(total - grown);
     if (over) stream.destroy();
   });

@@ -41,8 +41,8 @@ export class HttpExport extends OpenRequest {
   private read(chunk: Buffer): void {
     if (this.state !== "reading" || !this.hold(chunk.length)) return;
     this.received += chunk.length;
-    const { maxMessageBytes } = this.intake;
-    if (this.received > maxMessageBytes) this.refuse(tooLarge(maxMessageBytes));
+    const size = this.intake.sizes[this.encoding];
+    if (this.received > size.maxBytes) this.refuse(tooLarge(size));
     else this.chunks.push(chunk);
   }
 

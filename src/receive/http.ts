@@ -136,13 +136,13 @@ export class HttpReceiver {
     encoding: Encoding | undefined,
     compression: string,
   ): Refusal | null {
-    const { stopping, maxMessageBytes } = this.intake;
+    const { stopping, sizes } = this.intake;
     if (stopping) return SHUTTING_DOWN;
     if (encoding === undefined) return unsupportedContentType(mediaType, SUPPORTED_TYPES);
     if (compression !== "gzip" && compression !== "identity")
       return unsupportedEncoding(compression);
-    if (Number(request.headers["content-length"] ?? 0) > maxMessageBytes)
-      return tooLarge(maxMessageBytes);
+    const size = sizes[encoding];
+    if (Number(request.headers["content-length"] ?? 0) > size.maxBytes) return tooLarge(size);
     return null;
   }
 

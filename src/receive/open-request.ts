@@ -3,13 +3,20 @@ import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import { gunzip } from "./gunzip.ts";
 import type { InFlight } from "./limits.ts";
-import { failed, TOO_SLOW } from "./refusals.ts";
+import { failed, type SizeLimit, TOO_SLOW } from "./refusals.ts";
+
+/**
+ * JSON becomes objects before it becomes counts: ten to twenty times its size in memory, and seconds in which nothing else
+ * is done. 16 MiB of it is some ten thousand spans.
+ */
+const MAX_JSON_BYTES = 16 * 1024 * 1024;
 
 /** What the requests of one receiver share. */
 export class Intake {
   readonly consumer: OtlpConsumer;
   readonly limits: InFlight;
-  readonly maxMessageBytes: number;
+  /** The largest request of each encoding, as sent and after decompression. */
+  readonly sizes: Readonly<Record<Encoding, SizeLimit>>;
   /** Read by the receiver when it stops; new requests are refused from then on. */
   stopping = false;
   private readonly open = new Set<OpenRequest>();
@@ -30,7 +37,12 @@ export class Intake {
     this.consumer = parts.consumer;
     this.limits = parts.limits;
     this.counters = parts.counters;
-    this.maxMessageBytes = parts.maxMessageBytes;
+    const protobuf = { maxBytes: parts.maxMessageBytes, source: "max_recv_msg_size_mib" };
+    const json = {
+      maxBytes: MAX_JSON_BYTES,
+      source: "the most of OTLP/JSON; protobuf may be larger",
+    };
+    this.sizes = { protobuf, json: protobuf.maxBytes <= MAX_JSON_BYTES ? protobuf : json };
     this.readTimeoutMs = parts.readTimeoutMs;
     this.sweeper = setInterval(() => this.sweep(), this.readTimeoutMs / SWEEPS_PER_TIMEOUT);
     this.sweeper.unref();
@@ -120,8 +132,8 @@ export abstract class OpenRequest {
 
   protected unpack(compressed: Buffer): void {
     this.state = "unpacking";
-    const { maxMessageBytes, limits } = this.intake;
-    gunzip(compressed, maxMessageBytes, limits, (bytes, refusal, grown) => {
+    const { sizes, limits } = this.intake;
+    gunzip(compressed, sizes[this.encoding], limits, (bytes, refusal, grown) => {
       // Refused or abandoned meanwhile: what was held before is ended already.
       if (this.state === "over") {
         limits.shrink(grown);

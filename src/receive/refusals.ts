@@ -2,9 +2,15 @@ import type { Refusal } from "../model/refusal.ts";
 
 /* What receivers themselves refuse, in the words a sender reads. */
 
+/** How large a request may be, and what says so. */
+export interface SizeLimit {
+  readonly maxBytes: number;
+  readonly source: string;
+}
+
 /** `when` says which size is meant, for example "after decompression". */
-export function tooLarge(maxBytes: number, when = "as sent"): Refusal {
-  const message = `the request is larger than ${maxBytes} bytes ${when} (max_recv_msg_size_mib); send smaller batches`;
+export function tooLarge({ maxBytes, source }: SizeLimit, when = "as sent"): Refusal {
+  const message = `the request is larger than ${maxBytes} bytes ${when} (${source}); send smaller batches`;
   return { code: "too-large", message, retryAfterMs: null };
 }
 

@@ -10,7 +10,7 @@ import {
 import type { DecisionMessage } from "../model/decision-message.ts";
 import { EngineError } from "../model/errors.ts";
 import type { GateDecision } from "../model/gate.ts";
-import { SECOND } from "../model/time.ts";
+import { MINUTE, SECOND } from "../model/time.ts";
 import type { GateReader } from "../ports/gate-reader.ts";
 import { metadataCarries } from "./auth.ts";
 import { decisionProto, loadGateService } from "./gate-service.ts";
@@ -26,6 +26,8 @@ export interface GateServiceSettings {
   /** Null or absent: reading is free. */
   readonly readToken?: string | null;
   readonly tls?: TlsFiles | null;
+  /** Watches open at once; default 1,000. */
+  readonly mostWatches?: number;
 }
 
 export interface GateServiceServer {
@@ -33,6 +35,12 @@ export interface GateServiceServer {
   /** Ends watches with UNAVAILABLE, lets running calls finish (at most 1 s) and stops listening. */
   close(): Promise<void>;
 }
+
+/** Each holds a queue of its own; whoever is beyond them can ask again, or read the events over HTTP. */
+const MAX_WATCHES = 1000;
+/** Watchers that vanished without closing their connection are found within these. */
+const KEEPALIVE_TIME_MS = MINUTE;
+const KEEPALIVE_TIMEOUT_MS = 20 * SECOND;
 
 type GetCall = ServerUnaryCall<{ slo?: string; version?: string }, object>;
 type WatchCall = ServerWritableStream<{ slo?: string[]; includeRefreshes?: boolean }, object>;
@@ -44,7 +52,11 @@ type WatchCall = ServerWritableStream<{ slo?: string[]; includeRefreshes?: boole
  */
 export async function startGateService(settings: GateServiceSettings): Promise<GateServiceServer> {
   const watches = new Set<WatchCall>();
-  const server = new Server({ "grpc.max_receive_message_length": 64 * 1024 });
+  const server = new Server({
+    "grpc.max_receive_message_length": 64 * 1024,
+    "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
+    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+  });
   server.addService(loadGateService().service, {
     Get: (call: GetCall, done: sendUnaryData<object>) => get(settings, call, done),
     Watch: (call: WatchCall) => watch(settings, watches, call),
@@ -80,12 +92,17 @@ function get(
 }
 
 function watch(
-  { reader, message, readToken }: GateServiceSettings,
+  { reader, message, readToken, mostWatches }: GateServiceSettings,
   watches: Set<WatchCall>,
   call: WatchCall,
 ): void {
   if (!metadataCarries(call.metadata.get("authorization"), readToken ?? null)) {
     call.emit("error", UNAUTHENTICATED);
+    return;
+  }
+  if (watches.size >= (mostWatches ?? MAX_WATCHES)) {
+    const details = `${watches.size} watches are open already; try again later, or use GET /v1/events`;
+    call.emit("error", { code: status.RESOURCE_EXHAUSTED, details });
     return;
   }
   const { slo: names = [], includeRefreshes = false } = call.request;

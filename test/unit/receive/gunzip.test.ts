@@ -14,7 +14,8 @@ interface Result {
 
 function run(compressed: Buffer, maxBytes: number, limits: InFlight): Promise<Result> {
   return new Promise((resolve) => {
-    gunzip(compressed, maxBytes, limits, (bytes, refusal, grown) =>
+    const limit = { maxBytes, source: "the test" };
+    gunzip(compressed, limit, limits, (bytes, refusal, grown) =>
       resolve({ bytes, refusal, grown }),
     );
   });

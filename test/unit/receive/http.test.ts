@@ -185,6 +185,23 @@ describe("limits", () => {
     expect(limits).toMatchObject({ requests: 0, bytes: 0 });
   });
 
+  it("are lower for JSON, which costs many times its size, and say so", async () => {
+    const { port, consumer } = await startHttp({ maxMessageBytes: 64 * MIB });
+    const large = Buffer.alloc(16 * MIB + 1, " ");
+    const answer = await send(port, "/v1/traces", JSON_TYPE, large);
+    expect(answer.status).toBe(413);
+    expect(answer.body.toString()).toContain("the most of OTLP/JSON; protobuf may be larger");
+    const unpacked = await send(
+      port,
+      "/v1/traces",
+      { ...JSON_TYPE, "content-encoding": "gzip" },
+      gzipSync(large),
+    );
+    expect(unpacked.status).toBe(413);
+    expect((await send(port, "/v1/traces", PROTOBUF, large)).status).toBe(200);
+    expect(consumer.requests).toHaveLength(1);
+  });
+
   it("stop an endless body", async () => {
     const { port, counters, limits } = await startHttp({ maxMessageBytes: 100_000 });
     const socket = connect(port, "127.0.0.1");

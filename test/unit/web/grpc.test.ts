@@ -30,12 +30,13 @@ let source: GateSource;
 let server: GateServiceServer;
 let client: GateClient;
 
-async function start(readToken: string | null = null): Promise<void> {
+async function start(readToken: string | null = null, mostWatches = 1000): Promise<void> {
   server = await startGateService({
     endpoint: { host, port: 0 },
     reader: source,
     message: decisionMessage,
     readToken,
+    mostWatches,
   });
   const Service = loadGateService();
   client = new Service(`${host}:${server.port}`, credentials.createInsecure()) as never;
@@ -220,4 +221,24 @@ it("says so when the address is taken", async () => {
     startGateService({ endpoint: { host, port }, reader: source, message: decisionMessage }),
   ).rejects.toMatchObject({ code: "ADDRESS_UNAVAILABLE" });
   taken.close();
+});
+
+describe("too many watches", () => {
+  it("are refused, and there is room again when one ends", async () => {
+    await server.close();
+    client.close();
+    await start(null, 1);
+    const first = watch({});
+    await until("the first watch's snapshot", () => first.received.length === 2);
+    const second = watch({});
+    await until("a refusal", () => second.errors.length === 1);
+    expect(second.errors[0]).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    first.stream.cancel();
+    let third = watch({});
+    await until("another watch's snapshot", () => {
+      // The server learns of the cancellation in its own time.
+      if (third.errors.length > 0) third = watch({});
+      return third.received.length === 2;
+    });
+  });
 });
