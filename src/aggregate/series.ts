@@ -176,6 +176,10 @@ export class SeriesStore {
     }
   }
 
+  clear(): void {
+    this.rehash(FIRST_SLOTS, Number.POSITIVE_INFINITY);
+  }
+
   /** Series that start before are older than what was counted: see the class. */
   listenSince(at: UnixMs): void {
     this.listeningSince = at * 1e6;

@@ -10,12 +10,16 @@ import type { Settings } from "../config/settings.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { Gates } from "../engine/gates.ts";
 import type { PublishReport } from "../engine/operators/publish-to.ts";
-import { MemoryAdmission } from "../journal/memory-admission.ts";
+import { lockDirectory } from "../journal/directory-lock.ts";
+import { diskStorage } from "../journal/disk-storage.ts";
+import { FingerprintMemory } from "../journal/fingerprints.ts";
+import { Journal } from "../journal/journal.ts";
 import { StateFile } from "../journal/state-file.ts";
 import type { Slo } from "../model/slo.ts";
 import { SECOND } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DecisionSink } from "../ports/decision-sink.ts";
+import type { Journalled } from "../ports/journalled.ts";
 import type { Log } from "../ports/log.ts";
 import { newReceiverCounters, type ReceiverCounters } from "../ports/metrics.ts";
 import type { OtlpConsumer } from "../ports/otlp-consumer.ts";
@@ -86,34 +90,39 @@ async function build(
   undo: (() => Promise<unknown>)[],
 ): Promise<RunningEngine> {
   const { settings, clock, log } = options;
-  const state = await StateFile.open(settings.state.directory);
+  const lock = lockDirectory(settings.state.directory);
+  undo.push(async () => lock.release());
   const counters = newReceiverCounters();
-  const gates = new Gates({
-    calendar: luxonCalendar(),
-    epoch: state.epoch,
-    counters,
-    now: clock.now(),
-  });
-  const slos = effective(options.slos.slos, settings);
-  gates.use(slos);
-  for (const override of state.overrides) gates.restoreOverride(override.slo, override);
-  for (const slo of gates.orphaned())
-    log.warn("a stored override has no SLO now; it is kept", { slo });
-  const admission = new MemoryAdmission((delta) => gates.add(delta));
-  const ingest = new Ingest({
-    rules: compileRules(slos, (slo) => gates.indexOf(slo)),
-    admission,
-    clock,
-    counters,
+  const gates = new Gates({ calendar: luxonCalendar(), epoch: 0, counters, now: clock.now() });
+  const journalled = {
+    gates,
     series: new SeriesStore(clock.now()),
     versions: new VersionTable(),
+  };
+  const memory = new FingerprintMemory();
+  const journal = await openJournal(options, journalled, memory);
+  undo.push(() => journal.close());
+  gates.changes = journal;
+  const slos = effective(options.slos.slos, settings);
+  gates.use(slos);
+  for (const slo of gates.orphaned()) {
+    log.warn("a stored override has no SLO now; it is kept", { slo });
+  }
+  const ingest = new Ingest({
+    rules: compileRules(slos, (slo) => gates.indexOf(slo)),
+    admission: journal,
+    clock,
+    counters,
+    series: journalled.series,
+    versions: journalled.versions,
   });
 
   const file = settings.publish.file;
   const sinks = [...options.sinks, ...(file === null ? [] : [fileSink(file)])];
   const metrics: EngineMetrics = createMetrics({
     counters,
-    forgottenEarly: () => admission.memory.forgottenEarly,
+    forgottenEarly: () => memory.forgottenEarly,
+    journal: () => journal.state(),
     reader: gates,
     version: options.version,
   });
@@ -136,13 +145,13 @@ async function build(
     endpoint: settings.api.http.endpoint,
     tls: settings.api.http.tls,
     reader: engine,
-    overrides: {
-      set: (override) => persist(engine.set(override)),
-      clear: (slo, author) => persist(engine.clear(slo, author)),
-    },
+    overrides: engine,
     readiness: {
-      ready: () =>
-        stopping ? { ok: false, message: "shutting down" } : { ok: true, message: "receiving" },
+      ready: () => {
+        if (stopping) return { ok: false, message: "shutting down" };
+        const { trouble } = journal.state();
+        return { ok: trouble === null, message: trouble ?? "receiving" };
+      },
     },
     clock,
     log,
@@ -160,17 +169,6 @@ async function build(
     readToken: settings.api.auth.readToken,
   });
   undo.push(() => gateService.close());
-
-  function persist(problem: string | null): string | null {
-    if (problem === null) {
-      state.save(gates.overrides()).catch((error: unknown) => {
-        log.error("an override is in force but could not be stored; a restart will forget it", {
-          error: String(error),
-        });
-      });
-    }
-    return problem;
-  }
 
   const running = lastValueFrom(engine.running$.pipe(tap((r) => observe(r, metrics, log))), {
     defaultValue: null,
@@ -208,9 +206,8 @@ async function build(
         }
       }),
     );
-    await state.save(gates.overrides()).catch((error: unknown) => {
-      log.error("the state could not be stored", { error: String(error) });
-    });
+    await journal.close();
+    lock.release();
   };
 
   return {
@@ -227,6 +224,32 @@ async function build(
       return stopped;
     },
   };
+}
+
+/** The stored state is back, and what is done from here on is stored. */
+async function openJournal(
+  { settings, clock, log }: StartOptions,
+  journalled: Journalled,
+  memory: FingerprintMemory,
+): Promise<Journal> {
+  const { directory, durability } = settings.state;
+  const stateFile = await StateFile.open(directory);
+  const journal = await Journal.open({
+    storage: diskStorage(directory),
+    journalled,
+    memory,
+    durability,
+    epoch: stateFile.epoch,
+    now: clock.now(),
+    log,
+  });
+  for (const override of stateFile.overrides) {
+    journalled.gates.restoreOverride(override.slo, override, () => true);
+    journal.overridden(override.slo, override);
+  }
+  await journal.flush();
+  await stateFile.migrated();
+  return journal;
 }
 
 /** Takes over changed SLO files; what is not sound leaves the running SLOs in force, and says so. */

@@ -108,7 +108,13 @@ export const settingsSchema = strict({
     .array(path, must("a list of files or folders"))
     .min(1, must("a list of at least one file or folder"))
     .optional(),
-  state: strict({ directory: path.optional() }).nullish(),
+  state: strict({
+    directory: path.optional(),
+    durability: oneOf(["sync", "relaxed"]).optional().meta({
+      description:
+        "sync: acknowledged means on disk. relaxed: acknowledged at once, on disk within a second. Default sync.",
+    }),
+  }).nullish(),
   publish: strict({
     stdout: strict({}).nullish(),
     file: strict({ path }).optional(),

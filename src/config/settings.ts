@@ -55,7 +55,11 @@ export interface Settings {
   };
   /** Files and folders, relative to the working directory. */
   readonly slos: readonly string[];
-  readonly state: { readonly directory: string };
+  readonly state: {
+    readonly directory: string;
+    /** sync: acknowledged means on disk; relaxed: on disk within a second. */
+    readonly durability: "sync" | "relaxed";
+  };
   readonly publish: {
     readonly stdout: boolean;
     readonly file: { readonly path: string } | null;
@@ -128,7 +132,10 @@ function toSettings(raw: RawSettings): Settings {
       auth: { readToken: tokenOf(auth?.read), writeToken: tokenOf(auth?.write) },
     },
     slos: raw.slos ?? DEFAULT_SLO_PATHS,
-    state: { directory: raw.state?.directory ?? DEFAULT_STATE_DIRECTORY },
+    state: {
+      directory: raw.state?.directory ?? DEFAULT_STATE_DIRECTORY,
+      durability: raw.state?.durability ?? "sync",
+    },
     publish: {
       stdout: publish.stdout !== undefined,
       file: publish.file === undefined ? null : { path: publish.file.path },

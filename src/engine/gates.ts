@@ -7,6 +7,7 @@ import { SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { Calendar } from "../ports/calendar.ts";
 import { type ChangeLog, NO_CHANGE_LOG, type Placement } from "../ports/change-log.ts";
 import type { GateReader, SeriesPoint } from "../ports/gate-reader.ts";
+import type { Applies, JournalledGates } from "../ports/journalled.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import { decisionOf } from "./decision.ts";
 import { Hearing } from "./hearing.ts";
@@ -37,7 +38,9 @@ export interface GatesParts {
 }
 
 /** All gates of the engine: what ticks change, and what readers read. */
-export class Gates implements Pick<GateReader, "list" | "get" | "history" | "series"> {
+export class Gates
+  implements JournalledGates, Pick<GateReader, "list" | "get" | "history" | "series">
+{
   /** Publications of the last tick. */
   published: readonly Publication[] = [];
   /** Told of everything that is done here, but for what is done again (`place`, `step`). */
@@ -88,8 +91,8 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
       placements.push({ index: present?.index ?? columns++, slo });
     }
     if (placements.length === 0) return;
-    this.place(placements);
-    this.changes.placed(placements);
+    this.place(placements, this.now);
+    this.changes.placed(placements, this.now);
   }
 
   /**
@@ -97,12 +100,13 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
    *
    * @param applies asked for each column; false leaves its SLO as it is: it has had this change
    */
-  place(placements: readonly Placement[], applies = everywhere): void {
+  place(placements: readonly Placement[], now: UnixMs, applies: Applies = everywhere): void {
+    this.now = now;
     const tracks = placements
       .filter(({ index }) => applies(index))
       .map(({ index, slo }) => {
         const present = this.tracks[index] ?? undefined;
-        const track = slo && new Track(slo, index, this.calendar, this.now, present);
+        const track = slo && new Track(slo, index, this.calendar, now, present);
         return { index, present, track };
       });
     for (const { index, present, track } of tracks) {
@@ -168,7 +172,7 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
    * @param applies asked for each column; false leaves its SLO as it is: it has had this tick
    * @returns what is to be published
    */
-  step(now: UnixMs, applies = everywhere): readonly Publication[] {
+  step(now: UnixMs, applies: Applies = everywhere): readonly Publication[] {
     const second = Math.floor(now / SECOND);
     let published: Publication[] | null = null;
     for (let i = 0; i < this.tracks.length; i++) {
@@ -187,9 +191,10 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
     return published ?? NOTHING;
   }
 
-  /** A process begins with its counters at zero, and decides under this epoch. */
-  begin(epoch: number): void {
+  /** A process begins at `now`: its counters are at zero, it decides under this epoch. */
+  begin(epoch: number, now: UnixMs): void {
     this.epoch = epoch;
+    this.now = Math.max(this.now, now);
     this.hearing.countFromZero();
   }
 
@@ -226,7 +231,7 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
   }
 
   /** As `override`, and for an SLO that is not there (yet): it finds it when it comes. */
-  restoreOverride(slo: string, override: Override | null, applies = everywhere): void {
+  restoreOverride(slo: string, override: Override | null, applies: Applies = everywhere): void {
     const track = this.byName.get(slo);
     if (track !== undefined) {
       if (applies(track.index)) track.override = override;
@@ -274,13 +279,11 @@ export class Gates implements Pick<GateReader, "list" | "get" | "history" | "ser
   carryTrack(index: number, state: StateCarrier): void {
     const present = this.tracks[index] ?? null;
     const slo = state.record(present?.slo ?? null);
-    let track = present;
-    if (slo !== track?.slo) {
-      track = slo && new Track(slo, index, this.calendar, this.now);
-      this.put(index, track);
-    }
+    const isPresent = slo === (present?.slo ?? null);
+    const track = isPresent ? present : slo && new Track(slo, index, this.calendar, this.now);
+    track?.carry(state);
+    if (!isPresent) this.put(index, track);
     if (track === null) return;
-    track.carry(state);
     const { name } = track.slo;
     const newest = (this.histories.get(name) ?? []).slice(0, CARRIED_HISTORY);
     const stored = state.record(newest);

@@ -18,13 +18,12 @@ export class MemoryAdmission implements Admission {
   }
 
   admit(delta: RequestDelta, done: (refusal: Refusal | null) => void): Admitted {
+    const { fingerprint, receivedAt } = delta;
     // An empty request has no identity and nothing to add.
-    if (delta.fingerprint[0] !== 0 && this.memory.seen(delta.fingerprint, delta.receivedAt)) {
-      done(null);
-      return "duplicate";
-    }
-    if (delta.length > 0) this.deliver(delta);
+    const isNew = fingerprint[0] === 0 || !this.memory.has(fingerprint, receivedAt);
+    if (isNew && fingerprint[0] !== 0) this.memory.add(fingerprint, receivedAt);
+    if (isNew && delta.length > 0) this.deliver(delta);
     done(null);
-    return "admitted";
+    return isNew ? "admitted" : "duplicate";
   }
 }

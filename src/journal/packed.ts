@@ -166,6 +166,13 @@ export class PackedReader {
     throw damaged("a number has no end");
   }
 
+  /** A number of things that follow, a byte each at least: garbage must not ask for all memory. */
+  length(): number {
+    const length = this.varint();
+    this.need(length);
+    return length;
+  }
+
   uint32(): number {
     this.need(4);
     this.at += 4;
@@ -204,6 +211,19 @@ export class PackedReader {
     this.need(length);
     this.at += length;
     return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  /** Another reader that stands where this one stands. */
+  again(): PackedReader {
+    return new PackedReader(this.bytes, this.at, this.end);
+  }
+
+  /** A reader of the blob's bytes alone. */
+  inner(): PackedReader {
+    const length = this.varint();
+    this.need(length);
+    this.at += length;
+    return new PackedReader(this.bytes, this.at - length, this.at);
   }
 
   text(): string {

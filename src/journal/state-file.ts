@@ -2,25 +2,30 @@ import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EngineError } from "../model/errors.ts";
 import type { Override } from "../model/gate.ts";
+import { syncDirectory } from "./disk-storage.ts";
+import { FORMAT } from "./records.ts";
 
-const FORMAT = 1;
+/** Before there was a log: with the overrides. */
+const FIRST_FORMAT = 1;
 const FILE = "state.json";
 
 interface Stored {
   readonly format: number;
   readonly epoch: number;
+  /** Of the first format. */
   readonly overrides: readonly Override[];
 }
 
 /**
- * What must survive a restart and is small: how often the engine has started (the epoch of its decisions,
- * so that sequences may begin anew) and the overrides. Written whole, synced, then renamed into place.
+ * The directory's format, so that an older version does not take it for its own, and how often the engine has started
+ * (the epoch of its decisions, so that sequences may begin anew even when the log is lost). Written whole, synced,
+ * then renamed into place.
  */
 export class StateFile {
   readonly epoch: number;
+  /** What the first format held; the log has to take it over before `migrated`. */
   readonly overrides: readonly Override[];
   private readonly path: string;
-  private writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, epoch: number, overrides: readonly Override[]) {
     this.path = path;
@@ -29,7 +34,7 @@ export class StateFile {
   }
 
   /**
-   * Opens the directory's state, counts this start and writes it.
+   * Opens the directory's state, counts this start and writes it, in the format it had.
    *
    * @throws EngineError STATE_UNUSABLE when the directory cannot be written, or holds a state that this
    *   version cannot read: it is never overwritten
@@ -44,19 +49,22 @@ export class StateFile {
     const stored = await read(path);
     const file = new StateFile(path, (stored?.epoch ?? 0) + 1, stored?.overrides ?? []);
     try {
-      await file.save(file.overrides);
+      await file.save(stored?.format ?? FORMAT);
     } catch (error) {
       throw unusable(directory, "cannot be written", error);
     }
     return file;
   }
 
-  /** Replaces the stored overrides; saves follow one another. */
-  save(overrides: readonly Override[]): Promise<void> {
-    const stored: Stored = { format: FORMAT, epoch: this.epoch, overrides };
-    const text = `${JSON.stringify(stored, null, 2)}\n`;
-    this.writing = this.writing.catch(() => undefined).then(() => replaceFile(this.path, text));
-    return this.writing;
+  /** The log holds everything: from here on the directory is of the present format. */
+  migrated(): Promise<void> {
+    return this.save(FORMAT);
+  }
+
+  private save(format: number): Promise<void> {
+    const { epoch, overrides } = this;
+    const stored = format === FIRST_FORMAT ? { format, epoch, overrides } : { format, epoch };
+    return replaceFile(this.path, `${JSON.stringify(stored, null, 2)}\n`);
   }
 }
 
@@ -74,23 +82,21 @@ async function read(path: string): Promise<Stored | null> {
   } catch (error) {
     throw unusable(path, "is not valid JSON; move it away to start with an empty state", error);
   }
-  if (value?.format !== FORMAT) {
+  const format = value?.format;
+  if (value === null || typeof format !== "number" || format < FIRST_FORMAT || format > FORMAT) {
     throw unusable(
       path,
-      `has format ${JSON.stringify(value?.format)}, this version reads ${FORMAT}; was it written by a newer slogate?`,
+      `has format ${JSON.stringify(format)}, this version reads ${FIRST_FORMAT} to ${FORMAT}; was it written by a newer slogate?`,
     );
   }
-  if (
-    !isEpoch(value.epoch) ||
-    !Array.isArray(value.overrides) ||
-    !value.overrides.every(isOverride)
-  ) {
+  const overrides = format === FIRST_FORMAT ? value.overrides : [];
+  if (!isEpoch(value.epoch) || !Array.isArray(overrides) || !overrides.every(isOverride)) {
     throw unusable(
       path,
       "lacks a sound epoch or overrides; move it away to start with an empty state",
     );
   }
-  return value as Stored;
+  return { format, epoch: value.epoch as number, overrides };
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
@@ -104,12 +110,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   }
   await rename(fresh, path);
   // The rename must outlast a power failure too: an epoch that went back would make readers deaf.
-  const directory = await open(dirname(path), "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await syncDirectory(dirname(path));
 }
 
 function isEpoch(value: unknown): boolean {

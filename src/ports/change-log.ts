@@ -15,7 +15,7 @@ export interface Placement {
 export interface ChangeLog {
   /** A tick at `now`, with the receiver's running counters as the gates saw them. */
   ticked(now: UnixMs, accepted: number, turnedAway: number): void;
-  placed(placements: readonly Placement[]): void;
+  placed(placements: readonly Placement[], now: UnixMs): void;
   /** Set, or cleared (null). */
   overridden(slo: string, override: Override | null): void;
 }

@@ -35,3 +35,14 @@ export function newReceiverCounters(): ReceiverCounters {
     unverified: 0,
   };
 }
+
+/** What metrics and readiness tell of the journal. */
+export interface JournalState {
+  /** Why nothing can be stored now; null when all is well. */
+  readonly trouble: string | null;
+  readonly commits: number;
+  readonly committedBytes: number;
+  /** Spent on all commits together. */
+  readonly commitSeconds: number;
+  readonly failedCommits: number;
+}

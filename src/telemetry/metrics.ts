@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { RefusalCode } from "../model/refusal.ts";
 import type { GateReader } from "../ports/gate-reader.ts";
-import type { ReceiverCounters } from "../ports/metrics.ts";
+import type { JournalState, ReceiverCounters } from "../ports/metrics.ts";
 import { gateExposition, toOpenMetrics } from "./exposition.ts";
+import { addJournalMetrics } from "./journal-metrics.ts";
 
 export interface MetricsSettings {
   /** Read at every scrape. */
@@ -10,6 +11,8 @@ export interface MetricsSettings {
   readonly reader: Pick<GateReader, "list">;
   /** Fingerprints that had to make room before 15 minutes were over; default: none. */
   readonly forgottenEarly?: () => number;
+  /** Read at every scrape; default: there is none. */
+  readonly journal?: () => JournalState;
   readonly version: string;
   /** CPU, memory, event loop and collector of this process. Default true. */
   readonly processMetrics?: boolean;
@@ -77,6 +80,7 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
       this.inc(forgottenEarly?.() ?? 0);
     },
   });
+  if (settings.journal !== undefined) addJournalMetrics(registers, settings.journal);
   const tickDuration = new Histogram({
     name: "slogate_tick_duration_seconds",
     help: "Time one evaluation of all gates took.",

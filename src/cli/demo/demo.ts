@@ -190,7 +190,8 @@ async function start(
   view: DemoView,
   io: CliIo,
 ): Promise<RunningEngine> {
-  const defaults: Settings = { ...defaultSettings(), state: { directory } };
+  const defaults = defaultSettings();
+  const own: Settings = { ...defaults, state: { ...defaults.state, directory } };
   const begin = (settings: Settings): Promise<RunningEngine> =>
     startEngine({
       settings,
@@ -207,11 +208,11 @@ async function start(
       sinks: [memorySink()],
     });
   try {
-    return await begin(defaults);
+    return await begin(own);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== "ADDRESS_UNAVAILABLE") throw error;
     view.event(Date.now(), "A default port is taken, so the demo uses free ones.");
-    return begin(onFreePorts(defaults));
+    return begin(onFreePorts(own));
   }
 }
 

@@ -34,7 +34,7 @@ describe("parseSettings", () => {
         auth: { readToken: null, writeToken: null },
       },
       slos: ["./slos"],
-      state: { directory: "./data" },
+      state: { directory: "./data", durability: "sync" },
       publish: { stdout: true, file: null },
     });
     expect(sound("# nothing\n")).toEqual(defaultSettings());

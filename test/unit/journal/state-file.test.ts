@@ -35,30 +35,28 @@ describe("StateFile", () => {
     expect(readdirSync(deep)).toEqual(["state.json"]);
   });
 
-  it("keeps overrides over a restart", async () => {
-    const file = await StateFile.open(directory);
-    await file.save([OVERRIDE]);
-    const next = await StateFile.open(directory);
-    expect(next.overrides).toEqual([OVERRIDE]);
-    await next.save([]);
-    expect((await StateFile.open(directory)).overrides).toEqual([]);
-  });
-
-  it("writes saves one after another; the last one stays", async () => {
-    const file = await StateFile.open(directory);
-    const many = Array.from({ length: 20 }, (_, i) => ({ ...OVERRIDE, reason: `${i}` }));
-    await Promise.all(many.map((override) => file.save([override])));
-    expect((await StateFile.open(directory)).overrides).toEqual([many.at(-1)]);
+  it("goes on from the first format, and keeps it until what it held is safe elsewhere", async () => {
+    writeFileSync(path(), JSON.stringify({ format: 1, epoch: 7, overrides: [OVERRIDE] }));
+    expect(await StateFile.open(directory)).toMatchObject({ epoch: 8, overrides: [OVERRIDE] });
+    const again = await StateFile.open(directory);
+    expect(again).toMatchObject({ epoch: 9, overrides: [OVERRIDE] });
+    await again.migrated();
+    expect(JSON.parse(readFileSync(path(), "utf8"))).toEqual({ format: 2, epoch: 9 });
+    expect(await StateFile.open(directory)).toMatchObject({ epoch: 10, overrides: [] });
   });
 
   it("is not fooled by what a crash in the middle of a write left", async () => {
-    await (await StateFile.open(directory)).save([OVERRIDE]);
+    await StateFile.open(directory);
     writeFileSync(join(directory, "state.json.new"), '{"format": 1, "epo');
-    expect(await StateFile.open(directory)).toMatchObject({ epoch: 2, overrides: [OVERRIDE] });
+    expect(await StateFile.open(directory)).toMatchObject({ epoch: 2, overrides: [] });
   });
 
   it.each([
-    ["a newer format", '{"format":2,"epoch":9,"terms":[]}', "has format 2, this version reads 1"],
+    [
+      "a newer format",
+      '{"format":3,"epoch":9,"terms":[]}',
+      "has format 3, this version reads 1 to 2; was it written by a newer slogate?",
+    ],
     ["no format", "[]", "has format undefined"],
     ["null", "null", "has format undefined"],
     ["a torn file", '{"format": 1, "epo', "is not valid JSON; move it away"],

@@ -1,0 +1,49 @@
+import type { BaseLines, RequestDelta } from "../model/delta.ts";
+import type { Override } from "../model/gate.ts";
+import type { StateCarrier } from "../model/state-carrier.ts";
+import type { UnixMs } from "../model/time.ts";
+import type { Placement } from "./change-log.ts";
+
+/** Asked for a column in deltas: false leaves its SLO as it is, since it has had this change. */
+export type Applies = (index: number) => boolean;
+
+/** The gates as the journal knows them: what it adds to, stores in parts, and brings back by doing again what was done. */
+export interface JournalledGates {
+  /** Columns in deltas, with those whose SLO is gone. */
+  readonly columns: number;
+  add(delta: RequestDelta): void;
+  /** A process begins at `now`: its counters are at zero, it decides under this epoch. */
+  begin(epoch: number, now: UnixMs): void;
+  hear(now: UnixMs, accepted: number, turnedAway: number): void;
+  step(now: UnixMs, applies: Applies): unknown;
+  place(placements: readonly Placement[], now: UnixMs, applies: Applies): void;
+  restoreOverride(slo: string, override: Override | null, applies: Applies): void;
+  carryShared(state: StateCarrier): void;
+  carryTrack(index: number, state: StateCarrier): void;
+}
+
+/** Last points of cumulative series: see `aggregate/series.ts`. */
+export interface JournalledSeries {
+  readonly slots: number;
+  /** Grows when slots move. */
+  readonly rehashes: number;
+  readonly listensSince: UnixMs;
+  read(firstSlot: number, count: number): BaseLines;
+  restore(lines: BaseLines, now: UnixMs): void;
+  listenSince(at: UnixMs): void;
+  clear(): void;
+}
+
+/** Names of versions by their ids in deltas: see `aggregate/versions.ts`. */
+export interface JournalledVersions {
+  readonly size: number;
+  bytesOf(id: number): Uint8Array;
+  restore(id: number, name: Uint8Array): void;
+}
+
+/** Everything that the journal keeps. */
+export interface Journalled {
+  readonly gates: JournalledGates;
+  readonly series: JournalledSeries;
+  readonly versions: JournalledVersions;
+}
