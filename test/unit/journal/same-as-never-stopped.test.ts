@@ -82,6 +82,7 @@ function withoutEpoch({ epoch: _, ...decision }: GateDecision): unknown {
 /** Of the process and not of what it knows; histories hold the epoch of their time. */
 const NO_STATE = [
   "findings",
+  "around",
   "receivedAt",
   "published",
   "counters",
