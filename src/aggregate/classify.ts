@@ -116,8 +116,8 @@ function compileAll<R extends MatchRecord>(
 }
 
 /**
- * Most attributes that a rule asks for are absent (old and new names, HTTP and RPC): one look tells when all of them
- * are, and one loop passes over those that are, without a call for each.
+ * Most attributes that a rule asks for are absent (old and new names, HTTP and RPC): those are passed over in one
+ * loop, without a call for each.
  */
 function compileAny<R extends MatchRecord>(
   parts: readonly Matcher[],
@@ -133,12 +133,9 @@ function compileAny<R extends MatchRecord>(
     } else tests.push(compile(part, slots, leafOf));
   }
   if (attributes.length === 0 && tests.length === 1) return tests[0]!;
-  // Shifts are modulo 32, as the slots' own bits are.
-  const asked = attributes.reduce((mask, { slot }) => mask | (1 << slot), 0);
   return (record) => {
     for (let i = 0; i < tests.length; i++) if (tests[i]!(record)) return true;
     const values = record.attributes;
-    if ((values.present & asked) === 0) return false;
     for (let i = 0; i < attributes.length; i++) {
       const { slot, test } = attributes[i]!;
       if (values.typeOf(slot) !== ABSENT && test.slot(values, slot, record.bytes)) return true;

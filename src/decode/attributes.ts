@@ -26,6 +26,13 @@ export const OTHER = 4; // array, map or bytes: present, never equal to a scalar
 /** Far from where an int32 ends. */
 const LARGEST_BASE = 2 ** 30;
 
+const FILTER_SIZE = 4096;
+
+/** Where a key of this length with this last byte stands in the filter. */
+export function filterIndex(length: number, lastByte: number): number {
+  return ((length << 5) ^ lastByte) & (FILTER_SIZE - 1);
+}
+
 /** UTF-8 bytes of the keys that some rule asks for; a key's slot is its place in the list. */
 export class KeyTable {
   readonly size: number;
@@ -42,6 +49,8 @@ export class KeyTable {
   private readonly heads: Int32Array;
   private readonly next: Int32Array;
   private readonly mask: number;
+  /** 1 at the `filterIndex` of every key: most attributes of a span are told to be none of them by this alone. */
+  readonly filter = new Uint8Array(FILTER_SIZE);
 
   constructor(keys: readonly string[]) {
     const encoder = new TextEncoder();
@@ -57,6 +66,7 @@ export class KeyTable {
     encoded.forEach((key, slot) => {
       const view = new DataView(key.buffer, key.byteOffset, key.length);
       this.from[slot] = words.length;
+      if (key.length > 0) this.filter[filterIndex(key.length, key.at(-1)!)] = 1;
       for (let at = 0; at + 4 < key.length; at += 4) words.push(view.getInt32(at, true));
       const last = lastWord(view, 0, key.length);
       words.push(last);
@@ -123,8 +133,6 @@ export class AttributeSlots {
   /** What a slot holds, added to `base`; less than that is left from an item before: clearing costs nothing. */
   private readonly state: Int32Array;
   private base = 0;
-  /** Bit n is set when a slot that is n modulo 32 holds something. */
-  present = 0;
 
   constructor(keys: KeyTable) {
     this.keys = keys;
@@ -135,7 +143,6 @@ export class AttributeSlots {
   }
 
   clear(): void {
-    this.present = 0;
     this.base += OTHER;
     if (this.base < LARGEST_BASE) return;
     this.state.fill(0);
@@ -184,7 +191,6 @@ export class AttributeSlots {
 
   private take(slot: number, type: number): void {
     this.state[slot] = this.base + type;
-    this.present |= 1 << slot;
   }
 
   /** Reads the KeyValue that ends at `end`; a key no rule asks for is stepped over. */

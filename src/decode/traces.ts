@@ -1,5 +1,6 @@
-import type { KeyTable } from "./attributes.ts";
+import { filterIndex, type KeyTable } from "./attributes.ts";
 import {
+  KEY_VALUE_KEY,
   SPAN_ATTRIBUTES,
   SPAN_DROPPED_ATTRIBUTES,
   SPAN_DROPPED_EVENTS,
@@ -88,6 +89,7 @@ export class TraceDecoder implements ItemWalker {
   private plainFields(reader: WireReader, end: number): void {
     const record = this.record;
     const attributes = record.attributes;
+    const known = attributes.keys.filter;
     const bytes = reader.bytes;
     const view = reader.view;
     let pos = reader.pos;
@@ -138,7 +140,15 @@ export class TraceDecoder implements ItemWalker {
         length = (length & 0x7f) | (bytes[start++]! << 7);
       }
       const stop = start + length;
-      if (stop > end || !attributes.readPlain(bytes, view, start, stop)) break;
+      if (stop > end) break;
+      const keyLength = bytes[start + 1]!;
+      const keyEnd = start + 2 + keyLength;
+      const isForeign =
+        keyEnd <= stop &&
+        known[filterIndex(keyLength, bytes[keyEnd - 1]!)] === 0 &&
+        bytes[start] === KEY_VALUE_KEY &&
+        keyLength < 0x80;
+      if (!isForeign && !attributes.readPlain(bytes, view, start, stop)) break;
       pos = stop;
     }
     if (pos + 2 <= end && bytes[pos] === SPAN_DROPPED_ATTRIBUTES && bytes[pos + 1]! < 0x80)
