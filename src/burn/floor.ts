@@ -1,5 +1,6 @@
+import { rememberEcho } from "./echo.ts";
 import type { Alternatives } from "./evidence.ts";
-import { BAD, EXPECTED, FLOOR, LESSON, MOST_ALTERNATIVES, NATS, PEAK } from "./row.ts";
+import { BAD, EXPECTED, FLOOR, LESSON, MOST_ALTERNATIVES, NATS, NOW, PEAK } from "./row.ts";
 import type { DetectorTuning } from "./tuning.ts";
 
 /** An excursion that healed by itself must not close the gate when it comes again a little larger. */
@@ -39,6 +40,7 @@ export function followExcursions(
       const spent = impact(row, r, perMinute);
       if (spent > row[PEAK + r]! && row[NATS + r]! >= tuning.closeNats / 2) row[PEAK + r] = spent;
     } else if (row[PEAK + r]! > 0) {
+      rememberEcho(row, row[NOW]!, row[NOW]!, row[PEAK + r]!);
       raiseFloor(row, r, LEARN_HEALED * row[PEAK + r]!, tuning.floorMost);
       row[PEAK + r] = 0;
     }

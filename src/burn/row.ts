@@ -58,4 +58,17 @@ export const WORST_BURN = CALM_SINCE + 1;
 export const WEIGHTS = WORST_BURN + 1;
 export const WEIGHT_SQUARES = WEIGHTS + 1;
 
-export const ROW_LENGTH = WEIGHT_SQUARES + 1;
+/** What the present closing has cost: bad and expected requests since its evidence began. */
+export const COST_BAD = WEIGHT_SQUARES + 1;
+export const COST_EXPECTED = COST_BAD + 1;
+/** When its evidence began. */
+export const BURNT_SINCE = COST_EXPECTED + 1;
+
+/** Floors by time of day, burn-minutes: what has healed at this time before. */
+export const ECHO = BURNT_SINCE + 1;
+export const ECHO_BINS = 96;
+
+/** Since when they stand, for each. */
+export const ECHO_SINCE = ECHO + ECHO_BINS;
+
+export const ROW_LENGTH = ECHO_SINCE + ECHO_BINS;

@@ -178,7 +178,8 @@ export class SequentialWatch implements BurnWatch {
 
   open(now: UnixMs, hold: DurationMs): void {
     this.closing = -1;
-    open(this.row, this.tuning, Math.floor(now / 1000), hold / 1000);
+    const { perMinute } = this.around;
+    open(this.row, this.tuning, perMinute, Math.floor(now / 1000), hold / 1000);
   }
 
   restart(now: UnixMs): void {

@@ -1,4 +1,5 @@
 import { clearDispersion, dispersion, stepDispersion } from "./dispersion.ts";
+import { echo, fadeEcho, rememberEcho } from "./echo.ts";
 import { type Alternatives, clearEvidence, MOST_NATS, mostNats, stepEvidence } from "./evidence.ts";
 import {
   decayFloors,
@@ -11,9 +12,12 @@ import { beginRecovery, stepRecovery } from "./recovery.ts";
 import {
   BAD,
   BAD_TICKS,
+  BURNT_SINCE,
   CALM_SINCE,
   CLOSED,
   CLOSED_AT,
+  COST_BAD,
+  COST_EXPECTED,
   EXPECTED,
   FLOOR,
   LESSON,
@@ -81,6 +85,7 @@ export function step(
 ): void {
   const phi = dispersion(row) * meanWeight(row);
   const open = row[CLOSED] === 0;
+  fadeEcho(row, row[NOW]!, now);
   row[NOW] = now;
   stepDispersion(row, open, mostNats(row, alternatives) < tuning.closeNats / 2);
   if (open) {
@@ -88,7 +93,14 @@ export function step(
     decayFloors(row, alternatives.count, tuning.floorLeast);
     stepEvidence(row, alternatives, phi);
     followExcursions(row, alternatives, tuning, around.perMinute);
-  } else stepRecovery(row, phi, around.recentBad, around.recentExpected);
+  } else {
+    stepRecovery(row, phi, around.recentBad, around.recentExpected);
+    // What comes once recovery is proven is everyday traffic again.
+    if (Number.isNaN(row[CALM_SINCE]!)) {
+      row[COST_BAD]! += row[TICK_BAD]!;
+      row[COST_EXPECTED]! += row[TICK_EXPECTED]!;
+    }
+  }
   clearTick(row);
 }
 
@@ -106,6 +118,7 @@ export function closingAlternative(
   const phi = dispersion(row) * weight;
   const bad = row[TICK_BAD]!;
   const expected = row[TICK_EXPECTED]!;
+  const echoed = tuning.echoes ? echo(row, row[NOW]!) : 0;
   const run = row[TICK_BAD_SECONDS]! >= RUN_SECONDS;
   let best = -1;
   let most = 0;
@@ -116,7 +129,7 @@ export function closingAlternative(
     const allBad = row[BAD + r]! + bad;
     if (allBad < tuning.minBad * weight) continue;
     const spent = perMinute > 0 ? (allBad - row[EXPECTED + r]! - expected) / perMinute : 0;
-    if (spent < Math.max(tuning.floorLeast, row[FLOOR + r]!)) continue;
+    if (spent < Math.max(tuning.floorLeast, row[FLOOR + r]!, echoed)) continue;
     if (!run && row[BAD_TICKS + r]! + (bad > 0 ? 1 : 0) < RUN_TICKS && spent < LONE_BURST) continue;
     best = r;
     // Beyond MOST_NATS all are sure, and the higher burn tells more.
@@ -130,6 +143,9 @@ export function close(row: Float64Array, r: number, now: number): void {
   row[CLOSED] = 1;
   row[CLOSED_AT] = now;
   forgetLesson(row);
+  row[COST_BAD] = row[BAD + r]!;
+  row[COST_EXPECTED] = row[EXPECTED + r]!;
+  row[BURNT_SINCE] = row[SINCE + r]!;
   beginRecovery(row, row[BAD + r]! / Math.max(row[EXPECTED + r]!, 1e-9));
 }
 
@@ -138,8 +154,19 @@ export function close(row: Float64Array, r: number, now: number): void {
  *
  * @param hold seconds that recovery had to last
  */
-export function open(row: Float64Array, tuning: DetectorTuning, now: number, hold: number): void {
+export function open(
+  row: Float64Array,
+  tuning: DetectorTuning,
+  perMinute: number,
+  now: number,
+  hold: number,
+): void {
   row[CLOSED] = 0;
+  const calmSince = row[CALM_SINCE]!;
+  if (!Number.isNaN(calmSince) && perMinute > 0) {
+    const spent = (row[COST_BAD]! - row[COST_EXPECTED]!) / perMinute;
+    rememberEcho(row, row[BURNT_SINCE]!, calmSince, spent);
+  }
   row[OPENED_AT] = now;
   if (now - row[CLOSED_AT]! <= hold + SHORT_CLOSING_S) noteShortClosing(row, tuning);
   restart(row, now);

@@ -12,16 +12,19 @@ export interface DetectorTuning {
   readonly floorStart: number;
   readonly floorLeast: number;
   readonly floorMost: number;
+  /** Whether what has healed at this time of day raises the floor of that time. */
+  readonly echoes: boolean;
 }
 
-/** 6, 2 and 40 burn-minutes: 0.015 %, 0.005 % and 0.1 % of a 28-day budget. */
+/** 5, 2 and 40 burn-minutes: 0.0125 %, 0.005 % and 0.1 % of a 28-day budget. */
 export const DEFAULT_TUNING: DetectorTuning = {
   alternatives: [1.4, 2, 4, 8, 20],
   closeNats: 8,
   minBad: 4,
-  floorStart: 6.048,
+  floorStart: 5.04,
   floorLeast: 2.016,
   floorMost: 40.32,
+  echoes: true,
 };
 
 /** The user's words for what the tuning is: a low sensitivity wants twice the impact, a high one less evidence. */
@@ -40,6 +43,7 @@ export function tuningFor(
     floorStart: base.floorStart * scale,
     floorLeast: base.floorLeast * scale,
     floorMost: base.floorMost * scale,
+    echoes: base.echoes,
   };
 }
 

@@ -8,8 +8,8 @@ export const DEFAULT_POLICY: Omit<GatePolicy, "pairs"> = {
   onUnknown: "hold",
   // 15 min: outlasts a collector restart with its export retries (5 min), not a lunch break without telemetry.
   holdForMs: 15 * MINUTE,
-  // 6 min: one 5-minute short window must have emptied of errors, plus a minute of doubt.
-  keepClosedForMs: 6 * MINUTE,
+  // 5 min: the window that must have emptied of errors. A longer hold keeps gates closed after every blip.
+  keepClosedForMs: 5 * MINUTE,
   freezeWhenExhausted: true,
   closeOnForecast: true,
   detector: "sequential",

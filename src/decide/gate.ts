@@ -6,6 +6,8 @@ import type { BurnReason, Findings, GateState } from "./state.ts";
 const RELAPSE_MS = 2 * HOUR;
 const RELAPSE_FACTOR = 3;
 const MAX_HOLD_MS = HOUR;
+/** A pause that has passed for recovery must be outlasted so many times. */
+const OUTLAST_PAUSE = 3;
 
 /**
  * The next state of a gate. Pure: the clock is an argument, so that a day can be replayed in a test.
@@ -79,8 +81,9 @@ function nextBurn(
     };
   }
   const calm = findings.calmSince;
-  if (calm !== null && now - calm >= holdMs && findings.settled)
+  if (calm !== null && now - calm >= holdMs && findings.settled) {
     return { closed: null, opened: true, holdMs };
+  }
   // The reason of a closing may grow worse, never milder: "slow" after "fast" would read like recovery.
   const worse = previous.burnClosed !== "fast-burn" && findings.burn === "fast-burn";
   return { closed: worse ? "fast-burn" : previous.burnClosed, opened: false, holdMs };
@@ -90,7 +93,10 @@ function nextBurn(
 function holdAfterClosing(state: GateState, policy: GatePolicy, now: UnixMs): number {
   const relapse = state.lastOpenedAt !== null && now - state.lastOpenedAt < RELAPSE_MS;
   if (!relapse) return policy.keepClosedForMs;
-  return Math.min(Math.max(MAX_HOLD_MS, policy.keepClosedForMs), state.holdMs * RELAPSE_FACTOR);
+  // What looked like recovery began one hold before the opening.
+  const pauseMs = now - (state.lastOpenedAt ?? now) + state.holdMs;
+  const holdMs = Math.max(RELAPSE_FACTOR * state.holdMs, OUTLAST_PAUSE * pauseMs);
+  return Math.min(Math.max(MAX_HOLD_MS, policy.keepClosedForMs), holdMs);
 }
 
 function stillExhausted(previous: GateState, findings: Findings): boolean {

@@ -35,7 +35,7 @@ describe("SequentialWatch", () => {
   it("closes for evidence, impact and three seconds with errors, before the tick has ended", () => {
     const made = watch();
     expect(play(made, 0, 600, 100, 0)).toBeNull();
-    // The floor of 6.05 burn-minutes has fallen by 10 min in 96 h: 36 bad are not enough, 40 of four seconds are.
+    // The floor is 5 burn-minutes, 30 bad; 29.7 more than allowed for in three seconds are not enough, 39.6 are.
     expect(play(made, 600, 60, 100, 10)).toBe(604);
     const breach = made.breach(new Sums(30_000, 40));
     expect(breach).toMatchObject({ fast: true, bad: 40, evidence: { alternative: 20 } });
@@ -129,9 +129,9 @@ describe("the words of the policy", () => {
   it("double the floors or lower the evidence", () => {
     expect(tuningFor(policy)).toEqual(DEFAULT_TUNING);
     const low = tuningFor({ ...policy, sensitivity: "low" });
-    expect([low.floorStart, low.closeNats]).toEqual([12.096, 8]);
+    expect([low.floorStart, low.closeNats]).toEqual([10.08, 8]);
     const high = tuningFor({ ...policy, sensitivity: "high" });
-    expect([high.floorStart, high.closeNats]).toEqual([6.048, 5]);
+    expect([high.floorStart, high.closeNats]).toEqual([5.04, 5]);
   });
 
   it("drop alternatives below the smallest burn", () => {

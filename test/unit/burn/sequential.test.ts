@@ -27,7 +27,7 @@ import { Forecast } from "../../../src/forecast/forecast.ts";
  */
 const OBJECTIVE = 0.999;
 const HOLD_S = 360;
-const TUNING = DEFAULT_TUNING;
+const TUNING = { ...DEFAULT_TUNING, floorStart: 6.048, echoes: false };
 
 /** Floors of the prototype are shares of a 28-day budget; ours are burn-minutes. */
 const BUDGET_MINUTES = 28 * 24 * 60;
@@ -131,7 +131,7 @@ class Run {
 
   private open(now: number): void {
     this.decisions.push([now, "OPEN"]);
-    open(this.row, TUNING, now, this.hold);
+    open(this.row, TUNING, this.perMinute, now, this.hold);
     this.openedAt = now;
     this.forecast.restart(now * 1000, false, 0, 0);
   }

@@ -50,7 +50,7 @@ describe("parseSlos: what an SLO gets without saying so", () => {
       mode: "enforce",
       onUnknown: "hold",
       holdForMs: 15 * MINUTE,
-      keepClosedForMs: 6 * MINUTE,
+      keepClosedForMs: 5 * MINUTE,
       freezeWhenExhausted: true,
       closeOnForecast: true,
       minBad: 4,

@@ -211,25 +211,25 @@ describe("decide: recovery", () => {
     [seconds, { calmSince: NOW + since * SECOND }] as const;
   const closed = play([[10, { burn: "fast-burn" }]], { from: OPEN });
 
-  it("opens when recovery has been proven for six minutes without a break", () => {
-    expect(play([calm(100, 100), calm(459, 100)], { from: closed })).toBe(closed);
-    const opened = play([calm(460, 100)], { from: closed });
+  it("opens when recovery has been proven for five minutes without a break", () => {
+    expect(play([calm(100, 100), calm(399, 100)], { from: closed })).toBe(closed);
+    const opened = play([calm(400, 100)], { from: closed });
     expect(opened).toMatchObject({ state: "open", reason: "ok", burnClosed: null });
-    expect(opened.lastOpenedAt).toBe(NOW + 460 * SECOND);
+    expect(opened.lastOpenedAt).toBe(NOW + 400 * SECOND);
   });
 
   it("starts over when recovery breaks", () => {
     expect(
-      play([calm(100, 100), [300, {}], calm(400, 400), calm(700, 400)], { from: closed }),
+      play([calm(100, 100), [300, {}], calm(400, 400), calm(699, 400)], { from: closed }),
     ).toBe(closed);
   });
 
   it("waits for the burn of the last minutes to settle", () => {
-    const unsettled = [460, { calmSince: NOW + 100 * SECOND, settled: false }] as const;
+    const unsettled = [400, { calmSince: NOW + 100 * SECOND, settled: false }] as const;
     expect(play([unsettled], { from: closed }).state).toBe("closed");
   });
 
-  it("triples the hold on every relapse within two hours, up to one hour", () => {
+  it("holds three times the pause that looked like recovery on every relapse within two hours, up to one hour", () => {
     let state = closed;
     const holds: number[] = [state.holdMs / MINUTE];
     let now = 10;
@@ -242,15 +242,16 @@ describe("decide: recovery", () => {
       state = play([[now, { burn: "slow-burn" }]], { from: state });
       holds.push(state.holdMs / MINUTE);
     }
-    // 6, 6 x 3 = 18, 18 x 3 = 54, then 162 is cut to 60.
-    expect(holds).toEqual([6, 18, 54, 60, 60]);
+    // 5; well for 5 + 1, x 3 = 18; 18 + 1, x 3 = 57; then 174 is cut to 60.
+    expect(holds).toEqual([5, 18, 57, 60, 60]);
   });
 
   it("forgives after two hours", () => {
-    const opened = play([calm(460, 100)], { from: closed });
-    const soon = play([[460 + 7199, { burn: "slow-burn" }]], { from: opened });
-    const late = play([[460 + 7200, { burn: "slow-burn" }]], { from: opened });
-    expect([soon.holdMs, late.holdMs]).toEqual([18 * MINUTE, 6 * MINUTE]);
+    const opened = play([calm(400, 100)], { from: closed });
+    const soon = play([[400 + 300, { burn: "slow-burn" }]], { from: opened });
+    // Well for 5 + 5 minutes.
+    const late = play([[400 + 7200, { burn: "slow-burn" }]], { from: opened });
+    expect([soon.holdMs, late.holdMs]).toEqual([30 * MINUTE, 5 * MINUTE]);
   });
 
   it("does not shorten a hold that is configured longer than an hour", () => {
