@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 const RECIPES = {
   otelcol: ".ci/otelcol/build.sh",
   telemetrygen: ".ci/telemetrygen.sh",
+  kafka: ".ci/kafka/build.sh",
+  kube: ".ci/kube/build.sh",
 } as const;
 
 /** A program of another project that integration tests run against. */
@@ -17,12 +19,42 @@ export type RealPart = keyof typeof RECIPES;
  * @throws Error when it is missing and CI=true: there a missing part is a failure
  */
 export function realPart(part: RealPart): string | null {
-  const recipe = RECIPES[part];
-  const script = fileURLToPath(new URL(`../../${recipe}`, import.meta.url));
+  const path = builtPart(part);
+  if (path === null) missing(`${part} is not there; build it: bash ${RECIPES[part]}`);
+  return path;
+}
+
+/** As `realPart`, without a word when it is missing: for parts that can be had in another way. */
+export function builtPart(part: RealPart): string | null {
+  const script = fileURLToPath(new URL(`../../${RECIPES[part]}`, import.meta.url));
   const path = execFileSync("bash", [script, "--where"], { encoding: "utf8" }).trim();
-  if (existsSync(path)) return path;
-  const reason = `${part} is not there (${path}); build it: bash ${recipe}`;
+  return existsSync(path) ? path : null;
+}
+
+/** Whether a program of the system's packages (kubectl, kcat) can be called; `realPart` otherwise. */
+export function installed(program: string): boolean {
+  const found = isCallable(program);
+  if (!found) missing(`${program} is not installed`);
+  return found;
+}
+
+/** Whether testcontainers can work here. */
+export function hasDocker(): boolean {
+  return isCallable("docker", ["version"]);
+}
+
+/** Says why a suite is skipped; in CI that is a failure. */
+export function missing(reason: string): void {
   if (process.env.CI === "true") throw new Error(reason);
   console.warn(`skipped: ${reason}`);
-  return null;
+}
+
+function isCallable(program: string, args: readonly string[] = ["--help"]): boolean {
+  try {
+    execFileSync(program, args, { stdio: "ignore", timeout: 10_000 });
+    return true;
+  } catch (error) {
+    // A program that is there but dislikes the arguments ends with a code.
+    return args[0] === "--help" && (error as { status?: unknown }).status != null;
+  }
 }
