@@ -8,8 +8,9 @@ import { type LoadedSlos, watchSlos } from "../config/load.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Settings } from "../config/settings.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
-import { Gates } from "../engine/gates.ts";
+import { Gates, NOT_LEADING } from "../engine/gates.ts";
 import type { PublishReport } from "../engine/operators/publish-to.ts";
+import { ReplicaTotals } from "../engine/replica-totals.ts";
 import { lockDirectory } from "../journal/directory-lock.ts";
 import { diskStorage } from "../journal/disk-storage.ts";
 import { FingerprintMemory } from "../journal/fingerprints.ts";
@@ -24,7 +25,6 @@ import type { Log } from "../ports/log.ts";
 import { newReceiverCounters, type ReceiverCounters } from "../ports/metrics.ts";
 import type { OtlpConsumer } from "../ports/otlp-consumer.ts";
 import { backoffMs } from "../publish/backoff.ts";
-import { fileSink } from "../publish/file.ts";
 import { decisionMessage } from "../publish/message.ts";
 import { GrpcReceiver } from "../receive/grpc.ts";
 import { HttpReceiver } from "../receive/http.ts";
@@ -32,6 +32,7 @@ import { InFlight } from "../receive/limits.ts";
 import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
 import { startGateService } from "../web/grpc.ts";
 import { startHttpApi } from "../web/server.ts";
+import { buildPublishing, QUEUE_LIMIT } from "./sinks.ts";
 import { everySecond } from "./ticks.ts";
 
 export interface StartOptions {
@@ -93,7 +94,12 @@ async function build(
   const lock = lockDirectory(settings.state.directory);
   undo.push(async () => lock.release());
   const counters = newReceiverCounters();
-  const gates = new Gates({ calendar: luxonCalendar(), epoch: 0, counters, now: clock.now() });
+  const gates = new Gates({
+    calendar: luxonCalendar(),
+    epoch: NOT_LEADING,
+    counters,
+    now: clock.now(),
+  });
   const journalled = {
     gates,
     series: new SeriesStore(clock.now()),
@@ -117,8 +123,15 @@ async function build(
     versions: journalled.versions,
   });
 
-  const file = settings.publish.file;
-  const sinks = [...options.sinks, ...(file === null ? [] : [fileSink(file)])];
+  const totals = new ReplicaTotals();
+  const publishing = await buildPublishing({
+    settings,
+    epoch: journal.epoch,
+    totals,
+    onTerm: () => engine.nudge(clock.now()),
+    log,
+  });
+  const sinks = [...options.sinks, ...publishing.sinks];
   const metrics: EngineMetrics = createMetrics({
     counters,
     forgottenEarly: () => memory.forgottenEarly,
@@ -127,12 +140,15 @@ async function build(
     version: options.version,
   });
   const engine = createEngine({
-    tick$: everySecond(() => clock.now(), metrics.observeTick),
+    tick$: everySecond(() => clock.now(), metrics.observeTick).pipe(
+      tap((now) => totals.tick(now, () => gates.recentRequests())),
+    ),
     gates,
     sinks,
+    leadership: publishing.leadership,
     publishing: {
       deadlineMs: 10 * SECOND,
-      queueLimit: 10_000,
+      queueLimit: QUEUE_LIMIT,
       batchLimit: 500,
       monotonicMs: () => performance.now(),
       retryDelayMs: (attempt) => backoffMs(attempt - 1, Math.random()),
@@ -186,6 +202,8 @@ async function build(
           since: options.slos.digest,
         });
 
+  publishing.start();
+
   let stopped: Promise<void> | null = null;
   const shutDown = async (): Promise<void> => {
     stopping = true;
@@ -206,6 +224,7 @@ async function build(
         }
       }),
     );
+    await Promise.race([publishing.stop(), delay(CLOSE_GRACE_MS)]);
     await journal.close();
     lock.release();
   };

@@ -51,6 +51,11 @@ export const DEFAULT_ENDPOINTS = {
   apiGrpc: "127.0.0.1:8485",
 } as const;
 
+export const DEFAULT_KAFKA_BROKER = "127.0.0.1:9092";
+export const DEFAULT_TOPIC = "slogate.decisions";
+export const DEFAULT_CLIENT_ID = "slogate";
+export const DEFAULT_CONFIG_MAP = "slogate-gates";
+
 /** MiB, also after decompression: the OTLP specification's recommended limit. */
 export const DEFAULT_MAX_MESSAGE_MIB = 64;
 /** MiB of requests being handled at once; beyond it senders are told to retry, so that the heap stays bounded. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DEFAULT_ENDPOINTS } from "./defaults.ts";
+import { DEFAULT_ENDPOINTS, DEFAULT_KAFKA_BROKER } from "./defaults.ts";
 import { endpointHint, parseEndpoint } from "./endpoint.ts";
 import { must, oneOf, strict } from "./issues.ts";
 import { show } from "./problem.ts";
@@ -54,10 +54,6 @@ const limits = {
   tls,
 };
 
-/** Parts of the design that later versions bring: known, so that the message can say so. */
-const notAvailableYet = (name: string) =>
-  z.never({ error: () => `is not available in this version; leave ${name} out` }).optional();
-
 const token = z
   .string({ error: ({ input }) => (input === undefined ? "is missing" : "must be text") })
   .min(8, { error: () => "must be at least 8 characters" });
@@ -68,6 +64,56 @@ const access = z.union(
   ],
   { error: () => "must be none or {bearer_token: …}" },
 );
+
+const pattern = (regexp: RegExp, be: string) => z.string(must(be)).regex(regexp, must(be));
+
+const kafka = strict({
+  brokers: z
+    .array(endpoint(DEFAULT_KAFKA_BROKER).unwrap(), must("a list of host:port"))
+    .min(1, must("a list of at least one host:port"))
+    .meta({ description: "Some brokers; the others are learned from them." }),
+  topic: pattern(/^[a-zA-Z0-9._-]{1,249}$/, "a topic's name: letters, digits, `.`, `_` and `-`")
+    .optional()
+    .meta({ description: "Created, compacted, when missing. Default slogate.decisions." }),
+  transactional_id: z.string(must("text")).min(1, must("text")).optional().meta({
+    description:
+      "One per installation: an engine that starts with it ends the publishing of the one before. Default slogate/TOPIC.",
+  }),
+  client_id: z.string(must("text")).min(1, must("text")).optional(),
+  partitions: whole(1, 10_000, "partitions").meta({
+    description: "Of a topic that is created. Default 1.",
+  }),
+  replication_factor: whole(1, 32_767, "replicas").meta({
+    description: "Of a topic that is created. Default: the brokers' own.",
+  }),
+  tls: strict({ ca_file: path.optional(), cert_file: path.optional(), key_file: path.optional() })
+    .nullish()
+    .meta({ description: "On when the key is there; without ca_file the system's authorities." }),
+  sasl: strict({
+    mechanism: oneOf(["plain", "scram-sha-256", "scram-sha-512"]),
+    username: z.string(must("text")).min(1, must("text")),
+    password: z.string(must("text")).min(1, must("text")),
+  }).optional(),
+});
+
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+const configMap = strict({
+  namespace: pattern(DNS_LABEL, "a namespace's name")
+    .optional()
+    .meta({ description: "Default: that of the Pod, or of the kubeconfig's context." }),
+  // Room for `-json-15`.
+  name: pattern(
+    /^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$/,
+    "a name of at most 53 lower case letters, digits and `-`",
+  )
+    .optional()
+    .meta({ description: "Of the ConfigMap and the Lease. Default slogate-gates." }),
+  kubeconfig: path.optional().meta({
+    description:
+      "Default: the Pod's service account; outside a cluster KUBECONFIG or ~/.kube/config.",
+  }),
+});
 
 export const settingsSchema = strict({
   mode: oneOf(["enforce", "shadow"])
@@ -118,8 +164,8 @@ export const settingsSchema = strict({
   publish: strict({
     stdout: strict({}).nullish(),
     file: strict({ path }).optional(),
-    kafka: notAvailableYet("kafka"),
-    config_map: notAvailableYet("config_map"),
+    kafka: kafka.optional(),
+    config_map: configMap.nullish(),
   })
     .nullish()
     .meta({ description: "Only the sinks named here are on; without `publish`, stdout." }),

@@ -1,11 +1,14 @@
 import type { GateMode } from "../model/gate.ts";
 import {
+  DEFAULT_CLIENT_ID,
+  DEFAULT_CONFIG_MAP,
   DEFAULT_ENDPOINTS,
   DEFAULT_FLOW_CONTROL_KIB,
   DEFAULT_MAX_IN_FLIGHT_MIB,
   DEFAULT_MAX_MESSAGE_MIB,
   DEFAULT_SLO_PATHS,
   DEFAULT_STATE_DIRECTORY,
+  DEFAULT_TOPIC,
 } from "./defaults.ts";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.ts";
 import { type Environment, expandEnvironment } from "./environment.ts";
@@ -39,6 +42,39 @@ export interface OtlpGrpcSettings extends OtlpHttpSettings {
   readonly flowControlWindowBytes: number;
 }
 
+export interface KafkaSinkSettings {
+  /** host:port of some brokers. */
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  /** One per installation. */
+  readonly transactionalId: string;
+  readonly clientId: string;
+  /** Of a topic that is created. */
+  readonly partitions: number;
+  /** Null: the brokers' own default. */
+  readonly replicationFactor: number | null;
+  /** Files in PEM, read at every connection. Null: no TLS. */
+  readonly tls: {
+    readonly caFile: string | null;
+    readonly certFile: string | null;
+    readonly keyFile: string | null;
+  } | null;
+  readonly sasl: {
+    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+    readonly username: string;
+    readonly password: string;
+  } | null;
+}
+
+export interface ConfigMapSinkSettings {
+  /** Null: that of the Pod, or of the kubeconfig's context. */
+  readonly namespace: string | null;
+  /** Of the ConfigMap and of the Lease. */
+  readonly name: string;
+  /** Null: the Pod's service account, or the usual kubeconfig. */
+  readonly kubeconfig: string | null;
+}
+
 export interface Settings {
   /** shadow: every gate is in shadow mode, whatever its SLO says. */
   readonly mode: GateMode;
@@ -63,6 +99,8 @@ export interface Settings {
   readonly publish: {
     readonly stdout: boolean;
     readonly file: { readonly path: string } | null;
+    readonly kafka: KafkaSinkSettings | null;
+    readonly configMap: ConfigMapSinkSettings | null;
   };
 }
 
@@ -74,7 +112,10 @@ export interface ParsedSettings {
 }
 
 const MIB = 1024 * 1024;
-const AUTH = ["api", "auth"];
+const SECRETS = [
+  ["api", "auth"],
+  ["publish", "kafka", "sasl"],
+];
 
 /** What the engine runs on without a configuration file. */
 export function defaultSettings(): Settings {
@@ -105,7 +146,7 @@ export function parseSettings(file: ConfigFile, environment: Environment): Parse
 }
 
 function isSecret(path: KeyPath): boolean {
-  return AUTH.every((key, index) => path[index] === key);
+  return SECRETS.some((secret) => secret.every((key, index) => path[index] === key));
 }
 
 function toSettings(raw: RawSettings): Settings {
@@ -139,6 +180,15 @@ function toSettings(raw: RawSettings): Settings {
     publish: {
       stdout: publish.stdout !== undefined,
       file: publish.file === undefined ? null : { path: publish.file.path },
+      kafka: publish.kafka === undefined ? null : kafka(publish.kafka),
+      configMap:
+        publish.config_map === undefined
+          ? null
+          : {
+              namespace: publish.config_map?.namespace ?? null,
+              name: publish.config_map?.name ?? DEFAULT_CONFIG_MAP,
+              kubeconfig: publish.config_map?.kubeconfig ?? null,
+            },
     },
   };
 }
@@ -187,6 +237,28 @@ function otlp(raw: RawServer, defaultEndpoint: string): OtlpHttpSettings {
   };
 }
 
+function kafka(raw: NonNullable<NonNullable<RawSettings["publish"]>["kafka"]>): KafkaSinkSettings {
+  const { tls } = raw;
+  const topic = raw.topic ?? DEFAULT_TOPIC;
+  return {
+    brokers: raw.brokers,
+    topic,
+    transactionalId: raw.transactional_id ?? `slogate/${topic}`,
+    clientId: raw.client_id ?? DEFAULT_CLIENT_ID,
+    partitions: Number(raw.partitions ?? 1),
+    replicationFactor: raw.replication_factor === undefined ? null : Number(raw.replication_factor),
+    tls:
+      tls === undefined
+        ? null
+        : {
+            caFile: tls?.ca_file ?? null,
+            certFile: tls?.cert_file ?? null,
+            keyFile: tls?.key_file ?? null,
+          },
+    sasl: raw.sasl ?? null,
+  };
+}
+
 function tokenOf(raw: "none" | { readonly bearer_token: string } | undefined): string | null {
   return typeof raw === "object" ? raw.bearer_token : null;
 }
@@ -226,6 +298,11 @@ function checkRelations(
     source,
     report,
   );
+  const { kafka } = settings.publish;
+  if (kafka?.sasl?.mechanism === "plain" && kafka.tls === null) {
+    const path = ["publish", "kafka", "sasl", "mechanism"];
+    report.warn(source, path, "sends the password unencrypted; set publish.kafka.tls");
+  }
   const hasToken = api.auth.readToken !== null || api.auth.writeToken !== null;
   const reason = raw.api?.auth?.insecure_reason;
   for (const protocol of ["http", "grpc"] as const) {

@@ -13,7 +13,9 @@ import type { GateDecision, Override } from "../model/gate.ts";
 import type { UnixMs } from "../model/time.ts";
 import type { DecisionSink } from "../ports/decision-sink.ts";
 import type { GateReader, OverrideControl } from "../ports/gate-reader.ts";
+import type { Leadership } from "../ports/leadership.ts";
 import type { Gates, Publication } from "./gates.ts";
+import type { Round } from "./operators/backlog.ts";
 import {
   asEngineError,
   type PublishReport,
@@ -26,7 +28,8 @@ export interface EngineParts {
   readonly tick$: Observable<UnixMs>;
   readonly gates: Gates;
   readonly sinks: readonly DecisionSink[];
-  readonly publishing: PublishSettings;
+  readonly leadership: Leadership;
+  readonly publishing: Omit<PublishSettings, "leads">;
 }
 
 export interface Engine extends GateReader, OverrideControl {
@@ -43,25 +46,36 @@ export interface Engine extends GateReader, OverrideControl {
  * watchers and to each sink at its own pace. What is counted between ticks stands in `gates` already:
  * deltas are added as they are admitted.
  */
-export function createEngine({ tick$, gates, sinks, publishing }: EngineParts): Engine {
+export function createEngine(parts: EngineParts): Engine {
+  const { tick$, gates, sinks, leadership } = parts;
+  const publishing = { ...parts.publishing, leads: () => leadership.term() !== null };
   const nudge$ = new Subject<UnixMs>();
   const stop$ = new Subject<void>();
 
-  const published$: Observable<readonly Publication[]> = merge(
-    tick$.pipe(takeUntil(stop$)),
-    nudge$,
-  ).pipe(
-    scan((state, now) => state.tick(now), gates),
-    map((state) => state.published),
-    filter((publications) => publications.length > 0),
+  const decided$ = merge(tick$.pipe(takeUntil(stop$)), nudge$).pipe(
+    scan((state, now) => {
+      state.lead(leadership.term());
+      return state.tick(now);
+    }, gates),
+    share(),
+  );
+  const round$: Observable<Round> = decided$.pipe(
+    filter(({ leads }) => leads),
+    map(({ published, removed, beginning }) => ({ publications: published, removed, beginning })),
+    filter(
+      (round) => round.publications.length + round.removed.length > 0 || round.beginning !== null,
+    ),
     share(),
   );
 
   const watchers = new Set<(decisions: readonly GateDecision[]) => void>();
-  const watched$ = published$.pipe(concatMap((publications) => tell(watchers, publications)));
+  const watched$ = decided$.pipe(
+    filter(({ published }) => published.length > 0),
+    concatMap(({ published }) => tell(watchers, published)),
+  );
 
   return {
-    running$: merge(watched$, ...sinks.map((sink) => published$.pipe(publishTo(sink, publishing)))),
+    running$: merge(watched$, ...sinks.map((sink) => round$.pipe(publishTo(sink, publishing)))),
     nudge: (now) => nudge$.next(now),
     stop: (now) => {
       nudge$.next(now);
@@ -77,11 +91,13 @@ export function createEngine({ tick$, gates, sinks, publishing }: EngineParts): 
       return () => watchers.delete(listener);
     },
     set: (override: Override) => {
+      if (leadership.term() === null) return NOT_THE_LEADER;
       if (!gates.override(override.slo, override)) return unknownSlo(override.slo);
       nudge$.next(override.createdAt);
       return null;
     },
     clear: (slo) => {
+      if (leadership.term() === null) return NOT_THE_LEADER;
       const now = gates.get(slo)?.decidedAt;
       if (now === undefined || !gates.override(slo, null)) return unknownSlo(slo);
       nudge$.next(now);
@@ -89,6 +105,9 @@ export function createEngine({ tick$, gates, sinks, publishing }: EngineParts): 
     },
   };
 }
+
+const NOT_THE_LEADER =
+  "this replica does not lead now, so nobody would see it: ask the one that holds the Lease, or wait until one does";
 
 /** One watcher that throws must not end the engine: it is told no more. */
 function tell(

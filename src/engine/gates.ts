@@ -8,7 +8,9 @@ import type { Calendar } from "../ports/calendar.ts";
 import { type ChangeLog, NO_CHANGE_LOG, type Placement } from "../ports/change-log.ts";
 import type { GateReader, SeriesPoint } from "../ports/gate-reader.ts";
 import type { Applies, JournalledGates } from "../ports/journalled.ts";
+import type { Term } from "../ports/leadership.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
+import type { Beginning } from "../ports/transition-queue.ts";
 import { decisionOf } from "./decision.ts";
 import { Hearing } from "./hearing.ts";
 import { Track } from "./track.ts";
@@ -19,6 +21,9 @@ const HISTORY = 100;
 /** Newest transitions that a restart does not forget. */
 const CARRIED_HISTORY = 5;
 
+/** The epoch of decisions that are this process' own view, not its word as a leader: below every leader's. */
+export const NOT_LEADING = 0;
+
 /** A decision to be published, and whether it is a change or a refresh. */
 export interface Publication {
   readonly decision: GateDecision;
@@ -27,6 +32,7 @@ export interface Publication {
 
 export interface GatesParts {
   readonly calendar: Calendar;
+  /** Until `lead` says another. */
   readonly epoch: number;
   readonly counters: ReceiverCounters;
   readonly now: UnixMs;
@@ -43,10 +49,17 @@ export class Gates
 {
   /** Publications of the last tick. */
   published: readonly Publication[] = [];
+  /** SLOs that the last tick found gone. */
+  removed: readonly string[] = [];
+  /** Set when the last tick was the first of a term. */
+  beginning: Beginning | null = null;
   /** Told of everything that is done here, but for what is done again (`place`, `step`). */
   changes: ChangeLog = NO_CHANGE_LOG;
   private readonly calendar: Calendar;
   private epoch: number;
+  private term: Term | null = null;
+  private nextRemoved: string[] = [];
+  private nextBeginning: Beginning | null = null;
   private readonly counters: ReceiverCounters;
   private readonly refresh: boolean;
   private readonly hearing: Hearing;
@@ -154,7 +167,36 @@ export class Gates
     const published = this.step(now);
     this.changes.ticked(now, requestsAccepted, turnedAway);
     this.published = published;
+    // One that has come back meanwhile is not gone.
+    this.removed = this.nextRemoved.filter((slo) => !this.byName.has(slo));
+    this.nextRemoved = [];
+    this.beginning = this.nextBeginning;
+    this.nextBeginning = null;
     return this;
+  }
+
+  get leads(): boolean {
+    return this.epoch !== NOT_LEADING;
+  }
+
+  /** The next tick decides in this term; with null, for nobody. The first tick of a term publishes everything. */
+  lead(term: Term | null): void {
+    const epoch = term?.epoch ?? NOT_LEADING;
+    if (term === this.term && epoch === this.epoch) return;
+    this.term = term;
+    this.epoch = epoch;
+    if (term === null) return;
+    for (const gate of term.published) {
+      const track = this.byName.get(gate.slo);
+      if (track === undefined) {
+        this.nextRemoved.push(gate.slo);
+        continue;
+      }
+      track.adopt(gate, this.now);
+      this.changes.overridden(gate.slo, gate.override);
+    }
+    for (const track of this.byName.values()) track.refreshAt = Number.NEGATIVE_INFINITY;
+    this.nextBeginning = { epoch: term.epoch, after: term.after, slos: [...this.byName.keys()] };
   }
 
   /** The shared part of a tick: what the receiver has heard so far, by its running counters. */
@@ -249,6 +291,13 @@ export class Gates
     return [...inForce, ...this.orphans.values()];
   }
 
+  /** Requests of the last five minutes, of all SLOs together. */
+  recentRequests(): number {
+    let sum = 0;
+    for (const track of this.byName.values()) sum += track.recentRequests();
+    return sum;
+  }
+
   /** Adds to the SLO's budget what was counted before the engine watched; see `Track.addPast`. */
   addPast(slo: string, second: UnixSecond, total: number, bad: number): void {
     this.byName.get(slo)?.addPast(second, total, bad);
@@ -308,6 +357,7 @@ export class Gates
 
   private forget({ slo, override }: Track): void {
     this.histories.delete(slo.name);
+    this.nextRemoved.push(slo.name);
     if (override !== null) this.orphans.set(slo.name, override);
   }
 

@@ -1,11 +1,12 @@
 import { type Budget, budgetOf, isExhausted } from "../burn/budget.ts";
 import { PairWatch } from "../burn/pair-watch.ts";
 import type { Breach, BurnWatch, WindowSums } from "../burn/watch.ts";
+import { adopt } from "../decide/adopt.ts";
 import { decide } from "../decide/gate.ts";
 import { type Findings, type GateState, initialState } from "../decide/state.ts";
 import { Forecast } from "../forecast/forecast.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
-import type { Override } from "../model/gate.ts";
+import type { Override, PublishedGate } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
@@ -146,20 +147,16 @@ export class Track implements WindowSums {
     const next = decide(before, findings, this.slo.policy, now);
     if (next === before) return false;
     this.gate = next;
-    if (before.burnClosed === null && next.burnClosed !== null) {
-      this.breach = breach;
-      this.watch.close(this, breach, now);
-      const since = breach?.evidence.since ?? now;
-      this.forecast.restart(since, true, breach?.bad ?? 0, breach?.atBurn1 ?? 0);
-    } else if (before.burnClosed !== null && next.burnClosed === null) {
-      this.breach = null;
-      this.watch.open(now, next.holdMs);
-      this.forecast.restart(now, false, 0, 0);
-    } else if (before.burnClosed !== next.burnClosed && breach !== null) {
-      // It got worse: the numbers that say so are those of the pair that now breaches.
-      this.breach = breach;
-    }
+    this.turned(before, breach, now);
     return next.sequence !== before.sequence;
+  }
+
+  /** Goes on from what the last leader published; see `adopt`. */
+  adopt(published: PublishedGate, now: UnixMs): void {
+    const before = this.gate;
+    this.gate = adopt(before, published);
+    this.override = published.override;
+    this.turned(before, null, now);
   }
 
   /**
@@ -180,6 +177,11 @@ export class Track implements WindowSums {
 
   bad(window: number): number {
     return this.windows.badOf(window) / COUNT_UNIT;
+  }
+
+  /** Requests (or slices) of the last five minutes. */
+  recentRequests(): number {
+    return this.total(placeOf(this.burnWindows, 5 * MINUTE));
   }
 
   latestSecond(): UnixSecond | null {
@@ -229,6 +231,24 @@ export class Track implements WindowSums {
     this.minuteTotal = state.number(this.minuteTotal);
     this.minuteBad = state.number(this.minuteBad);
     this.periodEnd = state.number(this.periodEnd);
+  }
+
+  /** Burn may have closed the gate or let it go: detector and forecast begin anew then. */
+  private turned(before: GateState, breach: Breach | null, now: UnixMs): void {
+    const { burnClosed, holdMs } = this.gate;
+    if (before.burnClosed === null && burnClosed !== null) {
+      this.breach = breach;
+      this.watch.close(this, breach, now);
+      const since = breach?.evidence.since ?? now;
+      this.forecast.restart(since, true, breach?.bad ?? 0, breach?.atBurn1 ?? 0);
+    } else if (before.burnClosed !== null && burnClosed === null) {
+      this.breach = null;
+      this.watch.open(now, holdMs);
+      this.forecast.restart(now, false, 0, 0);
+    } else if (before.burnClosed !== burnClosed && breach !== null) {
+      // It got worse: the numbers that say so are those of the pair that now breaches.
+      this.breach = breach;
+    }
   }
 
   private observedTotal(nowSecond: UnixSecond): number | null {

@@ -92,6 +92,8 @@ export class Journal implements Admission, ChangeLog {
   private timer: NodeJS.Timeout | null = null;
   /** When the next commit is due, on the clock of `performance`. */
   private dueAt = Number.POSITIVE_INFINITY;
+  /** How often the engine has started with this storage, this time included. */
+  readonly epoch: number;
   private writing: Promise<void> | null = null;
   private writingSince = Number.NEGATIVE_INFINITY;
   private trouble: string | null = null;
@@ -127,6 +129,7 @@ export class Journal implements Admission, ChangeLog {
   }
 
   private constructor(settings: JournalSettings, recovered: Recovered, epoch: number) {
+    this.epoch = epoch;
     this.journalled = settings.journalled;
     this.memory = settings.memory;
     this.isRelaxed = settings.durability === "relaxed";

@@ -143,3 +143,16 @@ export interface GateDecision {
     readonly coverage: number;
   };
 }
+
+/** What a new leader takes over of the decision that the last one published. */
+export interface PublishedGate {
+  readonly slo: string;
+  readonly state: GateStateName;
+  readonly allowed: boolean;
+  /** As published: perhaps one that this version does not know. */
+  readonly reason: string;
+  readonly since: UnixMs;
+  readonly decidedAt: UnixMs;
+  readonly sequence: number;
+  readonly override: Override | null;
+}

@@ -130,6 +130,10 @@ export class EngineProcess {
     writeFileSync(join(this.directory, "slos", `${slo.name}.yaml`), sloFile(slo));
   }
 
+  removeSlo(name: string): void {
+    rmSync(join(this.directory, "slos", `${name}.yaml`));
+  }
+
   /** @throws Error when the answer is not 200 */
   async gate(slo: string, version?: string): Promise<Decision> {
     const query = version === undefined ? "" : `?version=${encodeURIComponent(version)}`;

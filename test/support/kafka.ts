@@ -33,7 +33,9 @@ export function kafkaSource(): KafkaSource | null {
   const jars = builtPart("kafka");
   if (jars !== null) return { kind: "process", jars };
   if (hasDocker()) return { kind: "container", image: kafkaImage() };
-  missing("no Kafka: set KAFKA_BROKERS, start Docker, or fetch the broker: bash .ci/kafka/build.sh");
+  missing(
+    "no Kafka: set KAFKA_BROKERS, start Docker, or fetch the broker: bash .ci/kafka/build.sh",
+  );
   return null;
 }
 
@@ -98,10 +100,15 @@ export async function startBrokerProcess(
 ): Promise<MortalBroker> {
   const directory = mkdtempSync(join(tmpdir(), "slogate-kafka-"));
   const port = await freePort();
-  const all = { ...properties(port, await freePort()), ...more, "log.dirs": join(directory, "data") };
+  const all = {
+    ...properties(port, await freePort()),
+    ...more,
+    "log.dirs": join(directory, "data"),
+  };
   const config = join(directory, "server.properties");
-  const lines = Object.entries(all).map(([key, value]) =>
-    `${key}=${value.replaceAll("{port}", String(port)).replaceAll("{dir}", directory)}\n`,
+  const lines = Object.entries(all).map(
+    ([key, value]) =>
+      `${key}=${value.replaceAll("{port}", String(port)).replaceAll("{dir}", directory)}\n`,
   );
   writeFileSync(config, lines.join(""));
   writeFileSync(join(directory, "log4j2.properties"), LOGGING);
@@ -114,7 +121,8 @@ export async function startBrokerProcess(
   ];
   const format = ["format", "-t", "c2xvZ2F0ZS10ZXN0cy4uLg", "-c", config];
   const formatted = await runProcess("java", [...jvm, "kafka.tools.StorageTool", ...format]);
-  if (formatted.code !== 0) throw new Error(`Kafka's storage: ${formatted.stdout}${formatted.stderr}`);
+  if (formatted.code !== 0)
+    throw new Error(`Kafka's storage: ${formatted.stdout}${formatted.stderr}`);
 
   let broker: OwnedProcess | null = null;
   const start = async (): Promise<void> => {

@@ -102,7 +102,11 @@ async function startK3s(image: string): Promise<ApiServer> {
  * @throws Error with what it complained of when it does not end with 0
  */
 export async function kubectl(kubeconfig: string, args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runProcess("kubectl", ["--kubeconfig", kubeconfig, ...args]);
+  const { code, stdout, stderr } = await runProcess("kubectl", [
+    "--kubeconfig",
+    kubeconfig,
+    ...args,
+  ]);
   if (code !== 0) throw new Error(`kubectl ${args.join(" ")} ended with ${code}: ${stderr}`);
   return stdout;
 }

@@ -1,13 +1,14 @@
 import { Observable, type OperatorFunction, Subscription, timer } from "rxjs";
 import { EngineError } from "../../model/errors.ts";
-import type { GateDecision } from "../../model/gate.ts";
 import type { DecisionSink } from "../../ports/decision-sink.ts";
-import type { Publication } from "../gates.ts";
+import { Backlog, type Batch, type Round } from "./backlog.ts";
 
 export interface PublishSettings {
   /** A call of the sink that takes longer counts as failed. */
   readonly deadlineMs: number;
-  /** Transitions that may wait for a slow or absent sink; then the oldest fall off and are counted. */
+  /** Whether this process may publish at this instant. While it may not, what waits goes on waiting. */
+  readonly leads: () => boolean;
+  /** Transitions that may wait in memory for a slow or absent sink; then the oldest fall off and are counted. */
   readonly queueLimit: number;
   /** Decisions in one call at most. */
   readonly batchLimit: number;
@@ -21,6 +22,7 @@ export interface PublishSettings {
 export interface PublishReport {
   readonly sink: string;
   readonly outcome: "sent" | "failed" | "dropped";
+  /** Decisions, or SLOs that are gone. */
   readonly decisions: number;
   /** How long the call took; 0 for decisions that were never offered. */
   readonly seconds: number;
@@ -30,26 +32,26 @@ export interface PublishReport {
 /**
  * Publishes to one sink, whatever its speed:
  *
- * 1. A publication arrives: a sink of transitions queues it if it is one; a sink of the latest replaces
- *    what waits for the same SLO.
+ * 1. A round arrives: what the sink wants of it joins its backlog.
  * 2. When no call runs, what waits becomes the next call's batch.
  * 3. A call that fails retryably, or does not answer by its deadline, is made again with the same batch after a delay; what arrives
  *    meanwhile waits. One that fails for good is reported as dropped.
- * 4. When the source completes, what waits is still offered, once each, then the operator completes.
+ * 4. Nothing is offered while this process does not lead. A new term gives up the batch that waits for its retry: the backlog
+ *    knows what of it is still worth sending.
+ * 5. When the source completes, what waits is still offered, once each, then the operator completes.
  */
 export function publishTo(
   sink: DecisionSink,
   settings: PublishSettings,
-): OperatorFunction<readonly Publication[], PublishReport> {
+): OperatorFunction<Round, PublishReport> {
   return (source$) =>
     new Observable<PublishReport>((subscriber) => {
-      /** Transitions in order; only for sinks that want them. */
-      let queue: GateDecision[] = [];
-      /** Newest decision by SLO; only for sinks that want the latest. */
-      const latest = new Map<string, GateDecision>();
+      const backlog = new Backlog(sink, settings.queueLimit);
       /** The batch whose call runs or waits to be made again. */
-      let batch: readonly GateDecision[] | null = null;
+      let batch: Batch | null = null;
       let attempt = 0;
+      /** A new term began while the call ran: it is not made again. */
+      let overtaken = false;
       let sourceDone = false;
       /** The delay before `batch` is offered again. */
       let waiting: Subscription | null = null;
@@ -63,33 +65,29 @@ export function publishTo(
         error: EngineError | null,
       ): void => subscriber.next({ sink: sink.name, outcome, decisions, seconds, error });
 
-      const take = (publications: readonly Publication[]): void => {
-        for (const { decision, transition } of publications) {
-          if (sink.wants === "latest") latest.set(decision.slo, decision);
-          else if (transition) queue.push(decision);
+      const take = (round: Round): void => {
+        const dropped = backlog.add(round);
+        if (dropped > 0) report("dropped", dropped, 0, null);
+        if (round.beginning === null || batch === null) return;
+        if (waiting === null) {
+          overtaken = true;
+          return;
         }
-        const excess = queue.length - settings.queueLimit;
-        if (excess > 0) {
-          queue.splice(0, excess);
-          report("dropped", excess, 0, null);
-        }
-      };
-
-      const nextBatch = (): readonly GateDecision[] => {
-        if (sink.wants === "latest") {
-          const taken = [...latest.values()].slice(0, settings.batchLimit);
-          for (const decision of taken) latest.delete(decision.slo);
-          return taken;
-        }
-        const taken = queue.slice(0, settings.batchLimit);
-        queue = queue.slice(taken.length);
-        return taken;
+        waiting.unsubscribe();
+        waiting = null;
+        batch = null;
+        attempt = 0;
       };
 
       const call = (): void => {
-        const decisions = batch;
-        if (decisions === null) return;
+        const offered = batch;
+        if (offered === null) return;
         waiting = null;
+        if (!settings.leads()) {
+          if (sourceDone) subscriber.complete();
+          else waiting = timer(settings.retryDelayMs(1)).subscribe(call);
+          return;
+        }
         const began = settings.monotonicMs();
         const abort = new AbortController();
         let settled = false;
@@ -98,7 +96,7 @@ export function publishTo(
           settled = true;
           deadline.unsubscribe();
           running = null;
-          settledAs(decisions, error, (settings.monotonicMs() - began) / 1000);
+          settledAs(offered, error, (settings.monotonicMs() - began) / 1000);
         };
         const deadline = timer(settings.deadlineMs).subscribe(() => {
           abort.abort();
@@ -110,41 +108,45 @@ export function publishTo(
           deadline.unsubscribe();
           abort.abort();
         });
-        offer(sink, decisions, abort.signal).then(
+        offer(sink, offered, abort.signal).then(
           () => settle(null),
           (thrown: unknown) => settle(asEngineError(thrown, sink.name)),
         );
       };
 
-      const settledAs = (
-        decisions: readonly GateDecision[],
-        error: EngineError | null,
-        seconds: number,
-      ): void => {
-        if (error?.retryable === true && !sourceDone) {
+      const settledAs = (offered: Batch, error: EngineError | null, seconds: number): void => {
+        const size = sizeOf(offered);
+        const again = error?.retryable === true && !overtaken;
+        overtaken = false;
+        if (again && !sourceDone) {
           attempt++;
           waiting = timer(settings.retryDelayMs(attempt)).subscribe(call);
-          report("failed", decisions.length, seconds, error);
+          report("failed", size, seconds, error);
+          return;
+        }
+        if (again && sink.queue !== undefined) {
+          // What its queue holds is there at the next start.
+          report("failed", size, seconds, error);
+          subscriber.complete();
           return;
         }
         attempt = 0;
         batch = null;
-        report(error === null ? "sent" : "dropped", decisions.length, seconds, error);
+        backlog.settled();
+        report(error === null ? "sent" : "dropped", size, seconds, error);
         proceed();
       };
 
       const proceed = (): void => {
         if (batch !== null || subscriber.closed) return;
-        const next = nextBatch();
-        if (next.length > 0) {
-          batch = next;
-          call();
-        } else if (sourceDone) subscriber.complete();
+        batch = settings.leads() ? backlog.next(settings.batchLimit) : null;
+        if (batch !== null) call();
+        else if (sourceDone) subscriber.complete();
       };
 
       const subscription = source$.subscribe({
-        next: (publications) => {
-          take(publications);
+        next: (round) => {
+          take(round);
           proceed();
         },
         error: (error) => subscriber.error(error),
@@ -166,16 +168,17 @@ export function publishTo(
 }
 
 /** The call, however it fails. Not awaited but followed by its own `then`, so that a test's clock can drive it. */
-function offer(
-  sink: DecisionSink,
-  decisions: readonly GateDecision[],
-  signal: AbortSignal,
-): Promise<void> {
+function offer(sink: DecisionSink, batch: Batch, signal: AbortSignal): Promise<void> {
   try {
-    return sink.publish(decisions, signal);
+    if ("decisions" in batch) return sink.publish(batch.decisions, signal);
+    return sink.remove?.(batch.removed, signal) ?? Promise.resolve();
   } catch (thrown) {
     return Promise.reject(thrown);
   }
+}
+
+function sizeOf(batch: Batch): number {
+  return "decisions" in batch ? batch.decisions.length : batch.removed.length;
 }
 
 function deadlineError(sink: string, deadlineMs: number): EngineError {

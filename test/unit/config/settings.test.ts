@@ -35,7 +35,7 @@ describe("parseSettings", () => {
       },
       slos: ["./slos"],
       state: { directory: "./data", durability: "sync" },
-      publish: { stdout: true, file: null },
+      publish: { stdout: true, file: null, kafka: null, configMap: null },
     });
     expect(sound("# nothing\n")).toEqual(defaultSettings());
   });
@@ -47,7 +47,7 @@ describe("parseSettings", () => {
     expect(settings).toEqual({
       ...defaults,
       api: { ...defaults.api, auth: { readToken: null, writeToken: "a-long-token" } },
-      publish: { stdout: true, file: { path: "./decisions.jsonl" } },
+      publish: { ...defaults.publish, file: { path: "./decisions.jsonl" } },
     });
   });
 
@@ -57,7 +57,56 @@ describe("parseSettings", () => {
     );
     expect(settings.receivers.grpc?.endpoint.port).toBe(4317);
     expect(settings.receivers.http).toBeNull();
-    expect(settings.publish).toEqual({ stdout: false, file: { path: "d.jsonl" } });
+    expect(settings.publish).toEqual({
+      stdout: false,
+      file: { path: "d.jsonl" },
+      kafka: null,
+      configMap: null,
+    });
+  });
+
+  it("gives Kafka and the ConfigMap their defaults", () => {
+    const { publish } = sound("publish: {kafka: {brokers: ['kafka:9092']}, config_map: }\n");
+    expect(publish.kafka).toEqual({
+      brokers: ["kafka:9092"],
+      topic: "slogate.decisions",
+      transactionalId: "slogate/slogate.decisions",
+      clientId: "slogate",
+      partitions: 1,
+      replicationFactor: null,
+      tls: null,
+      sasl: null,
+    });
+    expect(publish.configMap).toEqual({
+      namespace: null,
+      name: "slogate-gates",
+      kubeconfig: null,
+    });
+  });
+
+  it("takes all of Kafka's keys, numbers from the environment too", () => {
+    const text = `publish:
+  kafka:
+    brokers: [a:1, b:2]
+    topic: team.gates
+    transactional_id: team
+    client_id: gate-1
+    partitions: \${env:PARTITIONS}
+    replication_factor: 3
+    tls: {ca_file: ca.pem}
+    sasl: {mechanism: scram-sha-512, username: gate, password: "\${env:PASSWORD}"}
+`;
+    const { publish } = sound(text, { PARTITIONS: "6", PASSWORD: "s3cret" });
+    expect(publish.kafka).toEqual({
+      brokers: ["a:1", "b:2"],
+      topic: "team.gates",
+      transactionalId: "team",
+      clientId: "gate-1",
+      partitions: 6,
+      replicationFactor: 3,
+      tls: { caFile: "ca.pem", certFile: null, keyFile: null },
+      sasl: { mechanism: "scram-sha-512", username: "gate", password: "s3cret" },
+    });
   });
 
   it("reads limits, TLS and IPv6", () => {
@@ -110,14 +159,24 @@ describe("parseSettings", () => {
       "slos[0]: must refer to the environment as ${env:HOME}, found ${HOME}",
     ],
     [
-      "a sink of a later version",
+      "a broker without port",
       "publish: {kafka: {brokers: [a]}}",
-      "publish.kafka: is not available in this version; leave kafka out",
+      'publish.kafka.brokers[0]: must be host:port such as 127.0.0.1:9092, found "a" (the port is missing)',
     ],
     [
-      "another one",
-      "publish: {config_map: {}}",
-      "publish.config_map: is not available in this version; leave config_map out",
+      "a Kafka without brokers",
+      "publish: {kafka: {topic: t}}",
+      "publish.kafka.brokers: is missing; it must be a list of host:port",
+    ],
+    [
+      "a password that is no text, without showing it",
+      "publish: {kafka: {brokers: ['a:1'], sasl: {mechanism: plain, username: a, password: 12345678}}}",
+      "publish.kafka.sasl.password: must be text",
+    ],
+    [
+      "a namespace that is none",
+      "publish: {config_map: {namespace: My_Team}}",
+      'publish.config_map.namespace: must be a namespace\'s name, found "My_Team"',
     ],
     [
       "an endpoint without host",

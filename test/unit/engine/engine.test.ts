@@ -6,6 +6,7 @@ import type { PublishReport } from "../../../src/engine/operators/publish-to.ts"
 import type { GateDecision, Override } from "../../../src/model/gate.ts";
 import { HOUR, type UnixMs } from "../../../src/model/time.ts";
 import type { DecisionSink } from "../../../src/ports/decision-sink.ts";
+import { alone } from "../../../src/ports/leadership.ts";
 import { GateRig, START } from "../../support/gate-rig.ts";
 import { slo } from "../../support/slo.ts";
 
@@ -60,6 +61,7 @@ function rig(
       tick$,
       gates: gates.gates,
       sinks: [sink],
+      leadership: alone(1),
       publishing: PUBLISHING,
     });
     use({ engine, gates, sink, scheduler, cold: seconds });

@@ -2,6 +2,7 @@ import { from } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { describe, expect, it } from "vitest";
 import type { Publication } from "../../../../src/engine/gates.ts";
+import type { Round } from "../../../../src/engine/operators/backlog.ts";
 import {
   type PublishReport,
   type PublishSettings,
@@ -23,12 +24,16 @@ function of(name: string, transition = true): Publication {
   };
 }
 
-const TRAFFIC: Record<string, readonly Publication[]> = {
-  a: [of("a1")],
-  b: [of("a2")],
-  c: [of("b1")],
-  d: [of("a3"), of("b2")],
-  r: [of("a9", false)],
+function round(...publications: Publication[]): Round {
+  return { publications, removed: [], beginning: null };
+}
+
+const TRAFFIC: Record<string, Round> = {
+  a: round(of("a1")),
+  b: round(of("a2")),
+  c: round(of("b1")),
+  d: round(of("a3"), of("b2")),
+  r: round(of("a9", false)),
 };
 
 type Answer = "ok" | "retry" | "reject" | "never";
@@ -101,6 +106,7 @@ function play(
   return scheduler.run(({ cold, flush, expectObservable }) => {
     const sink = new FakeSink(scheduler, options);
     const settings: PublishSettings = {
+      leads: () => true,
       deadlineMs: 50,
       queueLimit: 100,
       batchLimit: 10,
@@ -221,6 +227,7 @@ describe("publishTo: failures", () => {
         close: async () => {},
       };
       const settings: PublishSettings = {
+        leads: () => true,
         deadlineMs: 50,
         queueLimit: 1,
         batchLimit: 1,
