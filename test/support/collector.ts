@@ -58,6 +58,8 @@ export interface CollectorConfig {
   readonly processors?: Readonly<Record<string, unknown>>;
   readonly connectors?: Readonly<Record<string, unknown>>;
   readonly exporters: Readonly<Record<string, unknown>>;
+  /** Besides the health check. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
   /** A pipeline without receivers has `otlp`. */
   readonly pipelines: Readonly<
     Record<
@@ -90,9 +92,9 @@ function complete(config: CollectorConfig, grpc: number, http: number, health: n
     ...(config.processors === undefined ? {} : { processors: config.processors }),
     ...(config.connectors === undefined ? {} : { connectors: config.connectors }),
     exporters: config.exporters,
-    extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
+    extensions: { health_check: { endpoint: `127.0.0.1:${health}` }, ...config.extensions },
     service: {
-      extensions: ["health_check"],
+      extensions: ["health_check", ...Object.keys(config.extensions ?? {})],
       // Its own metrics are off, or every Collector of the machine wants port 8888.
       telemetry: { metrics: { level: "none" }, logs: { level: "warn" } },
       pipelines,
