@@ -17,6 +17,7 @@ export function writeDelta(out: PackedWriter, number: number, delta: RequestDelt
   for (let i = 0; i < FINGERPRINT_WORDS; i++) out.uint32(delta.fingerprint[i]!);
   out.number(delta.receivedAt);
   out.varint(delta.producer);
+  writeBaseLines(out, delta.baseLines);
   out.varint(delta.length);
   const receivedSecond = Math.floor(delta.receivedAt / 1000);
   for (let i = 0; i < delta.length; i++) {
@@ -28,7 +29,6 @@ export function writeDelta(out: PackedWriter, number: number, delta: RequestDelt
     out.number(delta.rawBad[i]!);
     out.number(delta.badSquares[i]!);
   }
-  writeBaseLines(out, delta.baseLines);
 }
 
 export function writeBaseLines(out: PackedWriter, lines: BaseLines | undefined): void {
@@ -38,9 +38,12 @@ export function writeBaseLines(out: PackedWriter, lines: BaseLines | undefined):
   for (let i = 0; i < lines.length * BASE_LINE_NUMBERS; i++) out.number(lines.numbers[i]!);
 }
 
-export function readBaseLines(from: PackedReader): BaseLines {
-  const lines = emptyBaseLines(from.length());
-  lines.length = lines.key.length / BASE_LINE_WORDS;
+/** Undefined when there are none. */
+export function readBaseLines(from: PackedReader): BaseLines | undefined {
+  const length = from.length();
+  if (length === 0) return undefined;
+  const lines = emptyBaseLines(length);
+  lines.length = length;
   for (let i = 0; i < lines.key.length; i++) lines.key[i] = from.uint32();
   for (let i = 0; i < lines.numbers.length; i++) lines.numbers[i] = from.number();
   return lines;
@@ -63,10 +66,7 @@ export class StoredDelta implements RequestDelta {
   baseLines: BaseLines | undefined = undefined;
 
   read(from: PackedReader): void {
-    this.number = from.varint();
-    for (let i = 0; i < FINGERPRINT_WORDS; i++) this.fingerprint[i] = from.uint32();
-    this.receivedAt = from.number();
-    this.producer = from.varint();
+    this.readHead(from);
     this.length = from.length();
     if (this.length > this.slo.length) this.makeRoom(this.length * 2);
     const receivedSecond = Math.floor(this.receivedAt / 1000);
@@ -79,8 +79,16 @@ export class StoredDelta implements RequestDelta {
       this.rawBad[i] = from.number();
       this.badSquares[i] = from.number();
     }
-    const lines = readBaseLines(from);
-    this.baseLines = lines.length > 0 ? lines : undefined;
+  }
+
+  /** All but the cells. */
+  readHead(from: PackedReader): void {
+    this.number = from.varint();
+    for (let i = 0; i < FINGERPRINT_WORDS; i++) this.fingerprint[i] = from.uint32();
+    this.receivedAt = from.number();
+    this.producer = from.varint();
+    this.baseLines = readBaseLines(from);
+    this.length = 0;
   }
 
   /** Leaves out the cells of the columns that `applies` says false of. */

@@ -18,6 +18,9 @@ const SQUARE_UNITS = 65_536;
 /** Beyond this an integer times 8 (sign, kind) is not exact any more. */
 const LARGEST = 2 ** 50;
 
+/** Larger buffers are not kept for the next use. */
+const KEPT_BYTES = 4 * 1024 * 1024;
+
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { fatal: true });
 
@@ -37,8 +40,12 @@ export class PackedWriter {
     return this.buffer.subarray(0, this.length);
   }
 
+  /** Empty again; a buffer that has grown very large is given back. */
   clear(): void {
     this.length = 0;
+    if (this.buffer.length <= KEPT_BYTES) return;
+    this.buffer = new Uint8Array(KEPT_BYTES);
+    this.view = new DataView(this.buffer.buffer);
   }
 
   byte(value: number): void {
@@ -154,16 +161,28 @@ export class PackedReader {
     return this.bytes[this.at++]!;
   }
 
+  /** Most are small: a start reads millions of them. */
   varint(): number {
+    const { bytes, end } = this;
     let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 8; i++) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-      scale *= 0x80;
+    let at = this.at;
+    for (let shift = 0; shift < 28 && at < end; shift += 7) {
+      const byte = bytes[at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.at = at;
+        return value;
+      }
     }
-    throw damaged("a number has no end");
+    for (let scale = 2 ** 28; scale < 2 ** 56 && at < end; scale *= 0x80) {
+      const byte = bytes[at++]!;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        this.at = at;
+        return value;
+      }
+    }
+    throw damaged(at < end ? "a number has no end" : "it ends too early");
   }
 
   /** A number of things that follow, a byte each at least: garbage must not ask for all memory. */
@@ -237,7 +256,7 @@ export class PackedReader {
 
   private numberOf(head: number): number {
     const kind = head % KINDS;
-    const folded = Math.floor(head / KINDS);
+    const folded = head < 2 ** 31 ? head >>> 2 : Math.floor(head / KINDS);
     if (kind === PLAIN) {
       if (folded !== 0) throw damaged("a run of zeros stands where one number is expected");
       return this.double();

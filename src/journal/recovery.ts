@@ -103,7 +103,8 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   return {
     files,
     nextFile,
-    unknownFiles: numbers.filter((number) => !known.has(number)).map(fileName),
+    // Newer ones than the newest that can be read stay until the next start: somebody may want to look.
+    unknownFiles: numbers.filter((n) => n < newest.number && !known.has(n)).map(fileName),
     deltas: replay.deltas,
     changes: replay.changes,
     epoch: Math.max(newest.header.epoch, replay.epoch),
@@ -124,16 +125,26 @@ async function newestOf(
   numbers: readonly number[],
   log: Log,
 ): Promise<Loaded | null> {
+  const damagedFiles: string[] = [];
   for (const number of numbers) {
     const file = await load(storage, { number, bytes: Number.POSITIVE_INFINITY });
-    if (file === null) {
+    if (file === "unfinished") {
       log.warn("a log file was begun and not finished: it is left out", { file: fileName(number) });
       continue;
     }
-    if (file.header.format > FORMAT) {
+    if (file === "damaged") {
+      damagedFiles.push(fileName(number));
+      log.error("a log file is damaged at its beginning: what it held is lost", {
+        file: fileName(number),
+      });
+      continue;
+    }
+    const { format } = file.header;
+    if (format !== FORMAT) {
+      const by = format > FORMAT ? "a newer slogate" : "an older slogate, and cannot be migrated";
       throw unusable(
         storage,
-        `holds state of format ${file.header.format}, this version reads up to ${FORMAT}: it was written by a newer slogate`,
+        `holds state of format ${format}, this version reads ${FORMAT}: it was written by ${by}`,
       );
     }
     if (file.damagedBytes > 0) {
@@ -150,7 +161,11 @@ async function newestOf(
     }
     return file;
   }
-  return null;
+  if (damagedFiles.length === 0) return null;
+  throw unusable(
+    storage,
+    `holds no log that can be read (${damagedFiles.join(", ")} damaged); move it away to start with an empty state`,
+  );
 }
 
 /** The files from the newest whole and sound round on, oldest first. */
@@ -161,11 +176,12 @@ async function withRound(storage: Storage, newest: Loaded, log: Log): Promise<Lo
     const listed = earlier.pop();
     if (listed === undefined) break;
     const file = await load(storage, listed);
-    if (file !== null) loaded.unshift(file);
-    if (file === null || file.bytes < listed.bytes || file.damagedBytes > 0) {
+    const isReadable = typeof file !== "string";
+    if (isReadable) loaded.unshift(file);
+    if (!isReadable || file.bytes < listed.bytes || file.damagedBytes > 0) {
       log.error("a log file is damaged: the round before it is used, and what it held is lost", {
         file: fileName(listed.number),
-        bytes: (file?.damagedBytes ?? 0) + listed.bytes - (file?.bytes ?? 0),
+        bytes: isReadable ? file.damagedBytes + listed.bytes - file.bytes : listed.bytes,
       });
     }
   }
@@ -177,22 +193,23 @@ function isWholeRound({ complete, damagedBytes, header }: Loaded): boolean {
   return header.earlier.length === 0 || (complete && damagedBytes === 0);
 }
 
-/** Null when it is not there or has no sound header. */
+/** Unfinished: there is no commit in it, or no file. Damaged: it does not begin as a log file does. */
 async function load(
   storage: Storage,
   listed: Pick<LogFile, "number" | "bytes">,
-): Promise<Loaded | null> {
+): Promise<Loaded | "unfinished" | "damaged"> {
   let bytes: Uint8Array;
   try {
     bytes = await storage.read(fileName(listed.number));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "unfinished";
     throw unusable(storage, `cannot be read (${fileName(listed.number)})`, error);
   }
   const scanner = new FrameScanner(bytes.subarray(0, Math.min(bytes.length, listed.bytes)));
   const first = scanner.next();
-  const header = first === null || scanner.damagedBytes > 0 ? null : headerOf(first);
-  if (first === null || header === null) return null;
+  if (first === null) return "unfinished";
+  const header = scanner.damagedBytes > 0 ? null : headerOf(first);
+  if (header === null) return "damaged";
   const frames = [first];
   if (header.format === FORMAT) {
     for (let frame = scanner.next(); frame !== null; frame = scanner.next()) frames.push(frame);

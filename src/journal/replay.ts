@@ -116,11 +116,13 @@ export class Replay {
   private read(kind: number, body: PackedReader): void {
     const { series, versions } = this.journalled;
     switch (kind) {
-      case SERIES:
+      case SERIES: {
         this.listens = true;
         series.listenSince(body.number());
-        series.restore(readBaseLines(body), body.number());
+        const lines = readBaseLines(body);
+        if (lines !== undefined) series.restore(lines, body.number());
         return;
+      }
       case FINGERPRINTS: {
         const addedAt = body.number();
         const fingerprint = new Uint32Array(FINGERPRINT_WORDS);
@@ -145,7 +147,7 @@ export class Replay {
 
   private hold(body: PackedReader): void {
     const { delta } = this;
-    delta.read(body.again());
+    delta.readHead(body.again());
     if (delta.fingerprint[0] !== 0) this.memory.add(delta.fingerprint, delta.receivedAt);
     if (delta.baseLines !== undefined) {
       this.journalled.series.restore(delta.baseLines, delta.receivedAt);

@@ -234,6 +234,7 @@ describe("a log that was cut or damaged", () => {
     const { FORMAT, HEADER, writeRecord } = await import("../../../src/journal/records.ts");
     const [out, body] = [new PackedWriter(), new PackedWriter()];
     body.varint(FORMAT + 1);
+    body.varint(1);
     body.text("whatever");
     beginFrame(out);
     writeRecord(out, HEADER, body);
@@ -245,6 +246,38 @@ describe("a log that was cut or damaged", () => {
       message: expect.stringContaining(`holds state of format ${FORMAT + 1}`),
     });
     expect([...disk.files.keys()]).toEqual(names);
+  });
+});
+
+describe("a log file that is damaged at its beginning", () => {
+  const twoLives = async () => {
+    const disk = new FakeDisk();
+    for (const id of [1, 2]) {
+      const life = await start(disk);
+      await life.send(request(id, NOW, [{ slo: 0, total: id }]));
+      await life.journal.close();
+    }
+    return disk;
+  };
+
+  it("is left out when it is the newest, which is said", async () => {
+    const disk = await twoLives();
+    disk.files.get("0000000002.journal")!.bytes[3]! ^= 1;
+    const next = await start(disk);
+    expect(Object.values(next.gates.tally())).toEqual([1]);
+    expect(next.logged.join()).toContain("damaged at its beginning");
+    expect([...disk.files.keys()]).toContain("0000000002.journal");
+    await next.journal.close();
+  });
+
+  it("keeps the engine from starting on nothing when there is no other", async () => {
+    const disk = await twoLives();
+    for (const { bytes } of disk.files.values()) bytes[3]! ^= 1;
+    await expect(start(disk)).rejects.toMatchObject({
+      code: "STATE_UNUSABLE",
+      message: expect.stringContaining("move it away to start with an empty state"),
+    });
+    expect(disk.files.size).toBe(2);
   });
 });
 
