@@ -45,6 +45,7 @@ export interface ChaosReport {
 }
 
 const DISK_MIB = 64;
+const QUIET_MS = 20_000;
 const SERVICES = ["frontend", "cart", "payment"] as const;
 const METER = "meter";
 
@@ -115,7 +116,7 @@ class Run {
     senders.overHttp(() => proxies[1].address, 20);
     senders.counter(METER, () => proxies[1].address, 40);
     if (collector !== null) {
-      for (let lane = 0; lane < 2; lane++) senders.overGrpc(() => collector.grpc, 20);
+      for (let lane = 0; lane < 2; lane++) senders.overGrpc(() => collector.grpc, 60);
     }
     let said = 0;
     while (this.kills() < campaign.kills) {
@@ -197,9 +198,10 @@ class Run {
     });
   }
 
-  /** What the engine counts, once the Collector has sent what it holds, or at a deadline. */
+  /** What the engine counts, once the Collector has sent what it holds: when nothing has come for a while, that is all. */
   private async counted(): Promise<{ total: number; difference: Difference }> {
-    const deadline = performance.now() + 60_000;
+    let deadline = performance.now() + QUIET_MS;
+    let last = -1;
     for (;;) {
       const difference: Difference = { lost: 0, doubled: 0, compared: 0 };
       let total = 0;
@@ -217,6 +219,8 @@ class Run {
         difference.lost += inBudget.lost;
         difference.doubled += inBudget.doubled;
       }
+      if (total !== last) deadline = performance.now() + QUIET_MS;
+      last = total;
       const isOver = performance.now() > deadline;
       if ((difference.lost === 0 && difference.doubled === 0) || isOver)
         return { total, difference };
@@ -264,7 +268,7 @@ function collectorBefore(address: string, otelcol: string, directory: string): P
         endpoint: address,
         tls: { insecure: true },
         retry_on_failure: { initial_interval: "50ms", max_interval: "500ms", max_elapsed_time: 0 },
-        sending_queue: { storage: "file_storage", queue_size: 20_000, num_consumers: 4 },
+        sending_queue: { storage: "file_storage", queue_size: 20_000, num_consumers: 10 },
       },
     },
     pipelines: { traces: { exporters: ["otlp/slogate"] } },
