@@ -324,19 +324,26 @@ export class Gates
    * `use` then changes that as it changes a running one.
    *
    * @param index column in deltas; beyond the last one to bring a column back that nobody uses
+   * @returns false when evidence and forecast were stored by a version that lays them out in another way: they begin
+   *   anew, as after an edit of the objective; counts and gate are back
    */
-  carryTrack(index: number, state: StateCarrier): void {
+  carryTrack(index: number, state: StateCarrier): boolean {
     const present = this.tracks[index] ?? null;
     const slo = state.record(present?.slo ?? null);
     const isPresent = slo === (present?.slo ?? null);
-    const track = isPresent ? present : slo && new Track(slo, index, this.calendar, this.now);
-    track?.carry(state);
+    const fresh = () => slo && new Track(slo, index, this.calendar, this.now);
+    let track = isPresent ? present : fresh();
+    const isJudged = state.part((part) => track?.carryJudgement(part));
+    if (!isJudged) track = fresh();
+    track?.carryCounts(state);
+    if (!isJudged) track?.judgeAnew(this.now);
     if (!isPresent) this.put(index, track);
-    if (track === null) return;
+    if (track === null) return true;
     const { name } = track.slo;
     const newest = (this.histories.get(name) ?? []).slice(0, CARRIED_HISTORY);
     const stored = state.record(newest);
     if (stored !== newest) this.histories.set(name, stored);
+    return isJudged;
   }
 
   /** Everything at once. */

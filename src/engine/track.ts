@@ -88,11 +88,8 @@ export class Track implements WindowSums {
     const closed = this.gate.burnClosed !== null;
     const before = sameObjective ? kept.watch : null;
     this.watch = watchFor(slo, this.burnWindows, now, before);
-    if (previous !== undefined && before === null) {
-      this.watch.restart(now);
-      if (closed) this.watch.close(this, null, now);
-      this.forecast.restart(now, closed, 0, 0);
-    } else if (closed && before?.constructor !== this.watch.constructor) {
+    if (previous !== undefined && before === null) this.judgeAnew(now);
+    else if (closed && before?.constructor !== this.watch.constructor) {
       this.watch.close(this, null, now);
     }
     this.breach = sameObjective ? kept.breach : null;
@@ -111,6 +108,8 @@ export class Track implements WindowSums {
    */
   add(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): boolean {
     this.receivedAt = now;
+    // What comes before the second's tick, or the first one after a restart, must not land in an older second.
+    this.windows.advance(Math.floor(now / SECOND));
     this.presence.heard(now);
     if (this.slices !== null) return this.slices.add(second, total, bad, this.emitSlice);
     this.count(second, total, bad, badSquares);
@@ -214,17 +213,29 @@ export class Track implements WindowSums {
     return this.slo.period.kind === "calendar" ? this.periodEnd : null;
   }
 
+  /** Counts and gate stay; evidence and forecast begin anew. */
+  judgeAnew(now: UnixMs): void {
+    const closed = this.gate.burnClosed !== null;
+    this.watch.restart(now);
+    if (closed) this.watch.close(this, null, now);
+    this.forecast.restart(now, closed, 0, 0);
+  }
+
+  /** What the detector and the forecast know; see `carryCounts` for the rest. */
+  carryJudgement(state: StateCarrier): void {
+    this.watch.carry(state);
+    this.forecast.carry(state);
+    this.outlook.carry(state);
+    this.breach = state.record(this.breach);
+  }
+
   /** For a track of the same SLO at the same column. */
-  carry(state: StateCarrier): void {
+  carryCounts(state: StateCarrier): void {
     this.windows.carry(state);
     this.ledger.carry(state);
     this.slices?.carry(state);
     this.presence.carry(state);
-    this.watch.carry(state);
-    this.forecast.carry(state);
-    this.outlook.carry(state);
     this.gate = state.record(this.gate);
-    this.breach = state.record(this.breach);
     this.override = state.record(this.override);
     this.refreshAt = state.number(this.refreshAt);
     this.minute = state.number(this.minute);

@@ -99,7 +99,13 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
     tornBytes: newest.tornBytes,
     milliseconds: Math.round(performance.now() - startedAt),
   });
-  for (const problem of replay.problems) log.error(problem);
+  const [problem] = replay.problems;
+  if (problem !== undefined) {
+    log.error("some of the stored state could not be brought back", {
+      slos: replay.problems.length,
+      first: problem,
+    });
+  }
   return {
     files,
     nextFile,

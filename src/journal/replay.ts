@@ -1,3 +1,4 @@
+import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixMs } from "../model/time.ts";
 import type { Applies, Journalled } from "../ports/journalled.ts";
 import { readBaseLines, StoredDelta } from "./delta-record.ts";
@@ -89,11 +90,17 @@ export class Replay {
     }
     for (const [index, { position, body }] of this.tracks) {
       this.note(position);
+      const column = `the SLO of column ${index}`;
+      let isWhole = true;
+      const carry = (state: StateCarrier) => {
+        isWhole = gates.carryTrack(index, state);
+      };
       try {
-        restoreState({ carry: (state) => gates.carryTrack(index, state) }, body);
+        restoreState({ carry }, body);
+        if (!isWhole) this.problems.push(`${column} keeps its counts; its evidence begins anew`);
       } catch (error) {
         this.tracks.delete(index);
-        this.problems.push(`an SLO (column ${index}) begins anew: ${String(error)}`);
+        this.problems.push(`${column} begins anew: ${String(error)}`);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { EngineError } from "../model/errors.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { damaged, PackedReader, PackedWriter } from "./packed.ts";
 
@@ -60,6 +61,13 @@ class StateWriter implements StateCarrier {
   numbers(row: Float64Array): void {
     this.out.numbers(row);
   }
+
+  part(carry: (state: StateCarrier) => void): boolean {
+    const inner = new PackedWriter();
+    carry(new StateWriter(inner));
+    this.out.blob(inner.bytes());
+    return true;
+  }
 }
 
 class StateReader implements StateCarrier {
@@ -98,5 +106,16 @@ class StateReader implements StateCarrier {
 
   numbers(row: Float64Array): void {
     this.from.numbers(row);
+  }
+
+  part(carry: (state: StateCarrier) => void): boolean {
+    const inner = this.from.inner();
+    try {
+      carry(new StateReader(inner));
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof EngineError) return false;
+      throw error;
+    }
+    return inner.isAtEnd;
   }
 }

@@ -27,4 +27,11 @@ export interface StateCarrier {
    * @throws RangeError when the stored row has another length: it is the state of another layout
    */
   numbers(row: Float64Array): void;
+  /**
+   * A part that may be done without, for example because a later version lays it out in another way.
+   *
+   * @returns false when the stored part does not fit: what was being restored is of no use then and has to be made anew;
+   *   what follows the part is read all the same
+   */
+  part(carry: (state: StateCarrier) => void): boolean;
 }

@@ -19,7 +19,8 @@ export interface JournalledGates {
   place(placements: readonly Placement[], now: UnixMs, applies: Applies): void;
   restoreOverride(slo: string, override: Override | null, applies: Applies): void;
   carryShared(state: StateCarrier): void;
-  carryTrack(index: number, state: StateCarrier): void;
+  /** @returns false when a part of it had to begin anew: stored by another version, in another layout */
+  carryTrack(index: number, state: StateCarrier): boolean;
 }
 
 /** Last points of cumulative series: see `aggregate/series.ts`. */

@@ -45,8 +45,9 @@ export class CountingGates implements JournalledGates {
     this.ticks = state.number(this.ticks);
   }
 
-  carryTrack(index: number, state: StateCarrier): void {
+  carryTrack(index: number, state: StateCarrier): boolean {
     this.counts[index] = state.record(this.counts[index]!);
+    return true;
   }
 
   /** "slo second" to requests. */

@@ -3,6 +3,7 @@ import { luxonCalendar } from "../../../src/config/calendar.ts";
 import { Gates } from "../../../src/engine/gates.ts";
 import type { GateDecision } from "../../../src/model/gate.ts";
 import type { Slo } from "../../../src/model/slo.ts";
+import type { StateCarrier } from "../../../src/model/state-carrier.ts";
 import { MINUTE, SECOND } from "../../../src/model/time.ts";
 import { newReceiverCounters } from "../../../src/ports/metrics.ts";
 import { FakeDisk, type Random, randomFrom } from "../../support/fake-disk.ts";
@@ -73,6 +74,14 @@ class Life {
       this.published.push(...published.map(({ decision }) => withoutEpoch(decision)));
     }
   }
+}
+
+function tracksOf(gates: Gates): readonly unknown[] {
+  return (gates as unknown as { tracks: readonly unknown[] }).tracks;
+}
+
+function newest(disk: FakeDisk): number {
+  return Math.max(...[...disk.files.keys()].map((name) => Number.parseInt(name, 10)));
 }
 
 function withoutEpoch({ epoch: _, ...decision }: GateDecision): unknown {
@@ -155,6 +164,38 @@ describe("a restart", () => {
     const last = await Life.open(disk.afterKill(), now + 100 * SECOND);
     expect(last.rig.gates.list().map(({ slo }) => slo)).toEqual(["added", "rolling", "slices"]);
     await Promise.all([original, next, last].map(({ rig }) => rig.journal.close()));
+  });
+
+  it("into a version that lays evidence out in another way keeps counts and gate", async () => {
+    const disk = new FakeDisk();
+    const original = await Life.open(disk, START, HASTY);
+    const { gates } = original.rig;
+    gates.use(SLOS);
+    for (const track of tracksOf(gates)) {
+      const { watch } = track as { watch: { carry(state: StateCarrier): void } };
+      watch.carry = (state) => void state.text("a detector of another time");
+    }
+    await original.play(randomFrom(1), START + SECOND, 170, 1);
+    expect(gates.get("rolling")).toMatchObject({ state: "closed", reason: "fast-burn" });
+    const number = newest(disk);
+    while (newest(disk) < number + 2)
+      await original.play(randomFrom(1), START + 171 * SECOND, 1, 999);
+    const next = await Life.open(disk.afterKill(), START + 172 * SECOND);
+    expect(next.rig.logged.join()).toContain("some of the stored state could not be brought back");
+    for (const decision of gates.list()) {
+      const { state, reason, budget, sequence, burn } = decision;
+      expect(next.rig.gates.get(decision.slo)).toMatchObject({
+        state,
+        reason,
+        budget,
+        sequence,
+        burn,
+      });
+    }
+    // And it opens again: the recovery that was begun anew can be proven.
+    next.rig.gates.use(SLOS);
+    await next.play(randomFrom(2), START + 172 * SECOND, 99, 5_000);
+    await Promise.all([original.rig.journal.close(), next.rig.journal.close()]);
   });
 
   it("is a time without evidence, of which coverage knows", async () => {
