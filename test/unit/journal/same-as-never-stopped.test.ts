@@ -17,6 +17,7 @@ import {
 } from "../../support/journal-rig.ts";
 import { MONTH, slo } from "../../support/slo.ts";
 import { stateOf } from "../../support/state-of.ts";
+import { waitFor } from "../../support/wait.ts";
 
 const SLOS: readonly Slo[] = [
   slo({ name: "rolling" }),
@@ -178,9 +179,8 @@ describe("a restart", () => {
     await original.play(randomFrom(1), START + SECOND, 170, 1);
     expect(gates.get("rolling")).toMatchObject({ state: "closed", reason: "fast-burn" });
     const number = newest(disk);
-    while (newest(disk) < number + 2)
-      await original.play(randomFrom(1), START + 171 * SECOND, 1, 999);
-    const next = await Life.open(disk.afterKill(), START + 172 * SECOND);
+    await waitFor(() => (newest(disk) > number + 1 ? true : undefined), { what: "two rounds" });
+    const next = await Life.open(disk.afterKill(), START + 170 * SECOND);
     expect(next.rig.logged.join()).toContain("some of the stored state could not be brought back");
     for (const decision of gates.list()) {
       const { state, reason, budget, sequence, burn } = decision;
@@ -194,8 +194,22 @@ describe("a restart", () => {
     }
     // And it opens again: the recovery that was begun anew can be proven.
     next.rig.gates.use(SLOS);
-    await next.play(randomFrom(2), START + 172 * SECOND, 99, 5_000);
+    await next.play(randomFrom(2), START + 171 * SECOND, 99, 5_000);
     await Promise.all([original.rig.journal.close(), next.rig.journal.close()]);
+  });
+
+  it("has what comes before the first tick land in its own second", async () => {
+    const disk = new FakeDisk();
+    const original = await Life.open(disk, START);
+    original.rig.gates.use(SLOS);
+    await original.play(randomFrom(1), START + SECOND, 50, 1);
+    await original.rig.journal.close();
+    const now = START + 3 * MINUTE;
+    const next = await Life.open(disk.afterKill(), now);
+    await next.rig.send(request(9_999, now, [{ slo: 0, total: 256 }]));
+    next.rig.gates.tick(now);
+    expect(next.rig.gates.series("rolling")?.at(-1)).toEqual({ at: now, total: 1, bad: 0 });
+    await next.rig.journal.close();
   });
 
   it("is a time without evidence, of which coverage knows", async () => {
