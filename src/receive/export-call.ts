@@ -20,26 +20,9 @@ const CONTENT_TYPE = "application/grpc+proto";
 const OK_HEADERS = { ":status": 200, "content-type": CONTENT_TYPE };
 const OK_TRAILERS = { "grpc-status": "0" };
 const EMPTY_MESSAGE = Buffer.alloc(PREFIX_BYTES);
-/** Larger requests are assembled in memory of their own. */
-const MAX_SCRATCH_BYTES = 4 * 1024 * 1024;
-
-/** Where requests that come in several frames are put together: the consumer keeps no bytes. */
-export class Scratch {
-  private buffer = Buffer.allocUnsafeSlow(256 * 1024);
-
-  take(bytes: number): Buffer {
-    if (bytes > MAX_SCRATCH_BYTES) return Buffer.allocUnsafeSlow(bytes);
-    if (bytes > this.buffer.length) {
-      this.buffer = Buffer.allocUnsafeSlow(Math.min(bytes * 2, MAX_SCRATCH_BYTES));
-    }
-    return this.buffer.subarray(0, bytes);
-  }
-}
-
 /** Answers one Export call on its stream: refuses it before reading, or reads it and hands it over. */
 export function openExportCall(
   intake: Intake,
-  scratch: Scratch,
   signal: Signal,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -60,7 +43,7 @@ export function openExportCall(
     refusal = unsupportedEncoding(String(encoding));
   else refusal = intake.limits.begin();
   if (refusal === null) {
-    new ExportCall(intake, scratch, signal, stream, gzip);
+    new ExportCall(intake, signal, stream, gzip);
     return;
   }
   intake.count(refusal);
@@ -69,24 +52,14 @@ export function openExportCall(
 
 class ExportCall extends OpenRequest {
   private readonly stream: ServerHttp2Stream;
-  private readonly scratch: Scratch;
   private readonly gzip: boolean;
-  private chunks: Buffer[] = [];
-  private received = 0;
   /** -1 until the prefix has come. */
   private messageBytes = -1;
   private compressed = false;
 
-  constructor(
-    intake: Intake,
-    scratch: Scratch,
-    signal: Signal,
-    stream: ServerHttp2Stream,
-    gzip: boolean,
-  ) {
+  constructor(intake: Intake, signal: Signal, stream: ServerHttp2Stream, gzip: boolean) {
     super(intake, signal, "protobuf");
     this.stream = stream;
-    this.scratch = scratch;
     this.gzip = gzip;
     stream.on("data", (chunk: Buffer) => this.read(chunk));
     stream.on("end", () => this.complete());
@@ -94,17 +67,15 @@ class ExportCall extends OpenRequest {
   }
 
   private read(chunk: Buffer): void {
-    if (this.state !== "reading" || !this.hold(chunk.length)) return;
-    this.chunks.push(chunk);
-    this.received += chunk.length;
-    if (this.messageBytes < 0 && this.received >= PREFIX_BYTES) this.readPrefix();
-    if (this.messageBytes >= 0 && this.received > PREFIX_BYTES + this.messageBytes)
+    if (!this.keep(chunk, PREFIX_BYTES + Math.max(this.messageBytes, 0))) return;
+    const received = this.assembly.length;
+    if (this.messageBytes < 0 && received >= PREFIX_BYTES) this.readPrefix();
+    if (this.messageBytes >= 0 && received > PREFIX_BYTES + this.messageBytes)
       this.refuse(malformed("an Export call carries one message, found bytes after it"));
   }
 
   private readPrefix(): void {
-    const [first = EMPTY_MESSAGE] = this.chunks;
-    const head = first.length >= PREFIX_BYTES ? first : Buffer.concat(this.chunks);
+    const head = this.assembly.bytes();
     const flag = head[0];
     this.compressed = flag === 1;
     this.messageBytes = head.readUInt32BE(1);
@@ -119,30 +90,17 @@ class ExportCall extends OpenRequest {
   private complete(): void {
     if (this.state !== "reading") return;
     const expected = PREFIX_BYTES + Math.max(this.messageBytes, 0);
-    if (this.received < expected) {
-      this.refuse(malformed(`the message ends after ${this.received} of ${expected} bytes`));
+    const received = this.assembly.length;
+    if (received < expected) {
+      this.refuse(malformed(`the message ends after ${received} of ${expected} bytes`));
       return;
     }
-    const message = this.assemble();
-    this.chunks = [];
+    const message = this.assembly.bytes().subarray(PREFIX_BYTES);
     if (this.compressed) this.unpack(message);
     else this.handOver(message);
   }
 
-  /** The message without its prefix. What is to be unpacked later must not lie in the shared scratch. */
-  private assemble(): Buffer {
-    const [first] = this.chunks;
-    if (this.chunks.length === 1 && first !== undefined) return first.subarray(PREFIX_BYTES);
-    const all = this.compressed
-      ? Buffer.allocUnsafeSlow(this.received)
-      : this.scratch.take(this.received);
-    let at = 0;
-    for (const chunk of this.chunks) at += chunk.copy(all, at);
-    return all.subarray(PREFIX_BYTES);
-  }
-
   protected override answer(outcome: Refusal | PartialSuccess | null): void {
-    this.chunks = [];
     const { stream } = this;
     if (stream.destroyed || stream.closed) return;
     if (outcome === null) answerMessage(stream, EMPTY_MESSAGE);

@@ -1,7 +1,7 @@
 import { HealthImplementation } from "grpc-health-check";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
-import { openExportCall, Scratch } from "./export-call.ts";
+import { openExportCall } from "./export-call.ts";
 import { GrpcServer } from "./grpc-server.ts";
 import type { InFlight } from "./limits.ts";
 import { Intake } from "./open-request.ts";
@@ -22,7 +22,6 @@ const SIGNALS = new Map<string | undefined, Signal>([
 export class GrpcReceiver {
   private readonly server: GrpcServer;
   private readonly intake: Intake;
-  private readonly scratch = new Scratch();
   private readonly health = new HealthImplementation({
     "": "SERVING",
     [TRACE_SERVICE]: "SERVING",
@@ -50,7 +49,7 @@ export class GrpcReceiver {
   async start(): Promise<{ port: number }> {
     const port = await this.server.listen((stream, headers) => {
       const signal = SIGNALS.get(headers[":path"]);
-      if (signal !== undefined) openExportCall(this.intake, this.scratch, signal, stream, headers);
+      if (signal !== undefined) openExportCall(this.intake, signal, stream, headers);
       return signal !== undefined;
     });
     return { port };

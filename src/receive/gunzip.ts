@@ -1,5 +1,6 @@
-import { createGunzip, gunzipSync } from "node:zlib";
+import { createGunzip } from "node:zlib";
 import type { Refusal } from "../model/refusal.ts";
+import { inflateOnce } from "./inflate-once.ts";
 import type { InFlight } from "./limits.ts";
 import { malformed, type SizeLimit, tooLarge } from "./refusals.ts";
 
@@ -16,6 +17,7 @@ type Finished = (bytes: Buffer, refusal: Refusal | null, grown: number) => void;
  * Decompresses, at most to `limit` and to what may be in flight: a gzip bomb costs what its trailer admits, or one
  * chunk. `grown` is what was added to `limits`, also on a refusal; the caller ends it. `bytes` is empty on a refusal.
  * What is large, or larger than its trailer says, is decompressed off the main thread; `finished` is then called later.
+ * `bytes` may be memory that the next call uses again: they are of use only until `finished` returns.
  */
 export function gunzip(
   compressed: Buffer,
@@ -41,10 +43,8 @@ function atOnce(
     finished(EMPTY, refusal, 0);
     return true;
   }
-  // A buffer with room for one byte more is never full: zlib need not ask for a second one.
-  const chunkSize = Math.max(claimed + 1, MIN_CHUNK_BYTES);
   try {
-    const bytes = gunzipSync(compressed, { chunkSize, maxOutputLength: claimed });
+    const bytes = inflateOnce(compressed, claimed);
     finished(bytes, null, claimed);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {

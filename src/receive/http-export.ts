@@ -18,8 +18,6 @@ export class HttpExport extends OpenRequest {
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly gzip: boolean;
-  private chunks: Buffer[] = [];
-  private received = 0;
 
   constructor(
     intake: Intake,
@@ -39,25 +37,21 @@ export class HttpExport extends OpenRequest {
   }
 
   private read(chunk: Buffer): void {
-    if (this.state !== "reading" || !this.hold(chunk.length)) return;
-    this.received += chunk.length;
+    // Without a length, or with a false one, room is made as it comes.
+    const announced = Number(this.request.headers["content-length"] ?? 0);
+    if (!this.keep(chunk, announced)) return;
     const size = this.intake.sizes[this.encoding];
-    if (this.received > size.maxBytes) this.refuse(tooLarge(size));
-    else this.chunks.push(chunk);
+    if (this.assembly.length > size.maxBytes) this.refuse(tooLarge(size));
   }
 
   private complete(): void {
     if (this.state !== "reading") return;
-    const [first] = this.chunks;
-    const body =
-      this.chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.chunks);
-    this.chunks = [];
+    const body = this.assembly.bytes();
     if (this.gzip) this.unpack(body);
     else this.handOver(body);
   }
 
   protected override answer(outcome: Refusal | PartialSuccess | null): void {
-    this.chunks = [];
     const { request, response, encoding } = this;
     if (response.destroyed || response.headersSent) return;
     if (outcome !== null && "code" in outcome) {

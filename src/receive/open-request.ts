@@ -1,6 +1,7 @@
 import type { PartialSuccess, Refusal } from "../model/refusal.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
+import { Assembly, BufferPool } from "./assembly.ts";
 import { gunzip } from "./gunzip.ts";
 import type { InFlight } from "./limits.ts";
 import { failed, type SizeLimit, TOO_SLOW } from "./refusals.ts";
@@ -15,6 +16,7 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024;
 export class Intake {
   readonly consumer: OtlpConsumer;
   readonly limits: InFlight;
+  readonly pool = new BufferPool();
   /** The largest request of each encoding, as sent and after decompression. */
   readonly sizes: Readonly<Record<Encoding, SizeLimit>>;
   /** Read by the receiver when it stops; new requests are refused from then on. */
@@ -101,6 +103,7 @@ export abstract class OpenRequest {
   protected readonly intake: Intake;
   protected readonly signal: Signal;
   protected readonly encoding: Encoding;
+  protected readonly assembly: Assembly;
   protected state: "reading" | "unpacking" | "handed-over" | "over" = "reading";
   private heldBytes = 0;
 
@@ -108,18 +111,30 @@ export abstract class OpenRequest {
     this.intake = intake;
     this.signal = signal;
     this.encoding = encoding;
+    this.assembly = new Assembly(intake.pool);
     intake.add(this);
   }
 
   /** Writes the answer, if the sender is still there. Called at most once; never throws. */
   protected abstract answer(outcome: Refusal | PartialSuccess | null): void;
 
-  /** False: these bytes must not be kept, the request has been refused. */
-  protected hold(bytes: number): boolean {
-    const refusal = this.intake.limits.grow(bytes);
-    if (refusal === null) this.heldBytes += bytes;
-    else this.refuse(refusal);
-    return refusal === null;
+  /**
+   * Keeps a chunk of the request. False: it is not wanted any more, or there is no room for it and the request has been
+   * refused.
+   *
+   * @param expectedBytes of the whole request, as far as its sender has told
+   */
+  protected keep(chunk: Buffer, expectedBytes: number): boolean {
+    if (this.state !== "reading") return false;
+    const bytes = this.assembly.wants(chunk.length, expectedBytes);
+    const refusal = bytes === 0 ? null : this.intake.limits.grow(bytes);
+    if (refusal !== null) {
+      this.refuse(refusal);
+      return false;
+    }
+    this.heldBytes += bytes;
+    this.assembly.append(chunk, expectedBytes);
+    return true;
   }
 
   /** What the receiver itself refuses; the consumer counts its own refusals. */
@@ -134,6 +149,7 @@ export abstract class OpenRequest {
     this.state = "unpacking";
     const { sizes, limits } = this.intake;
     gunzip(compressed, sizes[this.encoding], limits, (bytes, refusal, grown) => {
+      this.assembly.release();
       // Refused or abandoned meanwhile: what was held before is ended already.
       if (this.state === "over") {
         limits.shrink(grown);
@@ -153,6 +169,7 @@ export abstract class OpenRequest {
     } catch (error) {
       this.refuse(failed(error));
     }
+    this.assembly.release();
   }
 
   private readonly done = (outcome: Refusal | PartialSuccess | null): void => {
@@ -172,6 +189,8 @@ export abstract class OpenRequest {
   }
 
   private end(): void {
+    // What is being unpacked or read by the consumer is released when that is done.
+    if (this.state === "reading") this.assembly.release();
     this.state = "over";
     this.intake.limits.end(this.heldBytes);
     this.intake.remove(this);
