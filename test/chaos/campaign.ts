@@ -152,9 +152,9 @@ class Run {
     const { random, engine, campaign } = this;
     await pause(random() ** 2 * campaign.longestLifeMs);
     if (random() < 0.3) this.proxies[random() < 0.5 ? 0 : 1].cutAll();
-    const fill = this.disk !== null && random() < 0.06;
-    if (fill) await this.fillDisk();
-    if (random() < 0.35) await this.killBeforeAnswer();
+    const life = this.kills();
+    if (this.disk !== null && life % 16 === 4) await this.fillDisk();
+    if (life % 3 === 2) await this.killBeforeAnswer();
     else {
       this.faults.killed++;
       engine.signal("SIGKILL");
