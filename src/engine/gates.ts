@@ -19,7 +19,7 @@ import { Track } from "./track.ts";
 const REFRESH_S = 10;
 const HISTORY = 100;
 /** Newest transitions that a restart does not forget. */
-const CARRIED_HISTORY = 5;
+const CARRIED_HISTORY = 2;
 
 /** The epoch of decisions that are this process' own view, not its word as a leader: below every leader's. */
 export const NOT_LEADING = 0;

@@ -24,9 +24,12 @@ export interface RoundPace {
 }
 
 export const ROUND_PACE: RoundPace = { roundMs: 120_000, stepMs: 250 };
-/** Bytes of deltas that hurry a round to its end: so the log stays small, and quick to replay. */
+/**
+ * Bytes of deltas that hurry a round to its end: so the log stays quick to replay and small. Three rounds at most are on
+ * disk, an SLO's part is at most about 19 KiB, so that 64 KiB an SLO and 64 MiB in total are not exceeded.
+ */
 const ROUND_BYTES = 8 * 1024 * 1024;
-const ROUND_BYTES_PER_SLO = 4 * 1024;
+const ROUND_BYTES_PER_SLO = 1024;
 /** Time of one step: no tick waits longer for it. */
 const STEP_BUDGET_MS = 8;
 /** Slots of a part of the fingerprints or the series: below 100 KB. */
