@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OwnedProcess, runProcess, startProcess } from "./child-process.ts";
 import { freePort } from "./free-port.ts";
-import { builtPart, hasDocker, missing } from "./real-part.ts";
+import { builtPart, hasImage, missing } from "./real-part.ts";
 import { waitFor } from "./wait.ts";
 
 /** Where a test's broker comes from: an address that is given, the jars of `.ci/kafka`, or a container. */
@@ -32,7 +32,7 @@ export function kafkaSource(): KafkaSource | null {
   if (brokers !== undefined && brokers !== "") return { kind: "address", brokers };
   const jars = builtPart("kafka");
   if (jars !== null) return { kind: "process", jars };
-  if (hasDocker()) return { kind: "container", image: kafkaImage() };
+  if (hasImage(kafkaImage())) return { kind: "container", image: kafkaImage() };
   missing(
     "no Kafka: set KAFKA_BROKERS, start Docker, or fetch the broker: bash .ci/kafka/build.sh",
   );

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OwnedProcess, runProcess, startProcess } from "./child-process.ts";
 import { freePort } from "./free-port.ts";
-import { builtPart, hasDocker, missing } from "./real-part.ts";
+import { builtPart, hasImage, missing } from "./real-part.ts";
 import { waitFor } from "./wait.ts";
 
 /** Where a test's API server comes from: a kubeconfig that is given, the binary of `.ci/kube`, or a k3s container. */
@@ -33,7 +33,7 @@ export function kubeSource(): KubeSource | null {
   const binary = builtPart("kube");
   if (binary !== null) return { kind: "process", binary };
   const image = process.env.SLOGATE_K3S_IMAGE ?? "rancher/k3s:v1.34.1-k3s1";
-  if (hasDocker()) return { kind: "container", image };
+  if (hasImage(image)) return { kind: "container", image };
   missing(
     "no API server: set SLOGATE_TEST_KUBECONFIG, start Docker, or build one: bash .ci/kube/build.sh",
   );

@@ -38,9 +38,13 @@ export function installed(program: string): boolean {
   return found;
 }
 
-/** Whether testcontainers can work here. */
-export function hasDocker(): boolean {
-  return isCallable("docker", ["version"]);
+/** Whether testcontainers can start this image here: there is Docker, and the image is there or can be had. */
+export function hasImage(image: string): boolean {
+  return (
+    isCallable("docker", ["version"]) &&
+    (isCallable("docker", ["image", "inspect", image]) ||
+      isCallable("docker", ["pull", "-q", image], 300_000))
+  );
 }
 
 /** Says why a suite is skipped; in CI that is a failure. */
@@ -49,9 +53,13 @@ export function missing(reason: string): void {
   console.warn(`skipped: ${reason}`);
 }
 
-function isCallable(program: string, args: readonly string[] = ["--help"]): boolean {
+function isCallable(
+  program: string,
+  args: readonly string[] = ["--help"],
+  timeoutMs = 10_000,
+): boolean {
   try {
-    execFileSync(program, args, { stdio: "ignore", timeout: 10_000 });
+    execFileSync(program, args, { stdio: "ignore", timeout: timeoutMs });
     return true;
   } catch (error) {
     // A program that is there but dislikes the arguments ends with a code.

@@ -22,6 +22,8 @@ export class TopicReader {
   readonly followed = new Map<string, DecisionMessage[]>();
   /** Per SLO what holds now; readers treat one past its `validUntil` as unknown. */
   readonly current = new Map<string, DecisionMessage>();
+  /** Called after each record. */
+  onRecord: () => void = () => undefined;
   readonly #stop: () => Promise<void>;
 
   private constructor(stop: () => Promise<void>) {
@@ -52,6 +54,7 @@ export class TopicReader {
           value: message.value?.toString() ?? null,
           headers: texts(message.headers ?? {}),
         });
+        reader.onRecord();
       },
     });
     return reader;
