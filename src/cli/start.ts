@@ -138,6 +138,8 @@ async function build(
     journal: () => journal.state(),
     reader: gates,
     version: options.version,
+    leads: () => publishing.leadership.term() !== null,
+    replicaDifference: () => totals.difference,
   });
   const engine = createEngine({
     tick$: everySecond(() => clock.now(), metrics.observeTick).pipe(

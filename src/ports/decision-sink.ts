@@ -6,7 +6,8 @@ import type { TransitionQueue } from "./transition-queue.ts";
  * sink delays no other one.
  *
  * - `transitions`: every change of every SLO in order, nothing else (bounded queue; what falls off is counted).
- * - `latest`: the newest decision per SLO; intermediate ones may be skipped; refreshed before `validUntil`.
+ * - `latest`: the newest decision per SLO; intermediate ones may be skipped; refreshed before `validUntil`. All that waits comes
+ *   in one batch, and the first batch of a term has every SLO.
  * - `both`: every change in order, and the newest decision again and again while no change waits.
  */
 export interface DecisionSink {

@@ -14,6 +14,10 @@ export interface MetricsSettings {
   /** Read at every scrape; default: there is none. */
   readonly journal?: () => JournalState;
   readonly version: string;
+  /** Whether this process publishes; default: it does. */
+  readonly leads?: () => boolean;
+  /** By which share the leader's total of 5 minutes differs from the own one; null while unknown. */
+  readonly replicaDifference?: () => number | null;
   /** CPU, memory, event loop and collector of this process. Default true. */
   readonly processMetrics?: boolean;
 }
@@ -81,6 +85,23 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
     },
   });
   if (settings.journal !== undefined) addJournalMetrics(registers, settings.journal);
+  const { leads, replicaDifference } = settings;
+  new Gauge({
+    name: "slogate_leading",
+    help: "1 while this process publishes, 0 while another replica does.",
+    registers,
+    collect() {
+      this.set((leads?.() ?? true) ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "slogate_replica_difference_ratio",
+    help: "Requests of 5 minutes: the leader's minus this replica's, over the larger. NaN while unknown.",
+    registers,
+    collect() {
+      this.set(replicaDifference?.() ?? Number.NaN);
+    },
+  });
   const tickDuration = new Histogram({
     name: "slogate_tick_duration_seconds",
     help: "Time one evaluation of all gates took.",

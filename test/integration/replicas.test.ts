@@ -123,6 +123,15 @@ describe.skipIf(binary === null || otelcol === null || !hasKubectl)("two replica
     const watch = await watching();
     expect((await override(second, "closed")).status).toBe(409);
     expect((await override(first, "closed")).status).toBe(200);
+    // As the README has it; kubectl's own start is part of the two seconds.
+    const jsonpath = ["-o", "jsonpath={.data.pay}"];
+    await waitFor(
+      async () => {
+        const args = ["get", "configmap", NAME, "-n", namespace, ...jsonpath];
+        return (await kubectl(server.kubeconfig, args)) === "closed" || undefined;
+      },
+      { what: "the closed gate by kubectl", timeoutMs: 2_000 },
+    );
     const closed = await watch.until((gate) => gate.state === "closed", 5_000);
     const stoppedAt = performance.now();
     await first.stop();

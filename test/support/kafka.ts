@@ -91,24 +91,19 @@ appender.out.layout.pattern=%d %p %m (%c)%n
 /**
  * One KRaft node (broker and controller) as a process of its own on loopback.
  *
- * @param more lines for `server.properties`, over the usual ones; `{port}` and `{dir}` stand for this broker's
+ * @param more lines for `server.properties`, over the usual ones; `{port}` and `{controller}` stand for its ports
  */
 export async function startBrokerProcess(
   jars: string,
   more: Readonly<Record<string, string>> = {},
-  extraJvm: readonly string[] = [],
 ): Promise<MortalBroker> {
   const directory = mkdtempSync(join(tmpdir(), "slogate-kafka-"));
-  const port = await freePort();
-  const all = {
-    ...properties(port, await freePort()),
-    ...more,
-    "log.dirs": join(directory, "data"),
-  };
+  const [port, controllerPort] = [await freePort(), await freePort()];
+  const all = { ...properties(port, controllerPort), ...more, "log.dirs": join(directory, "data") };
   const config = join(directory, "server.properties");
   const lines = Object.entries(all).map(
     ([key, value]) =>
-      `${key}=${value.replaceAll("{port}", String(port)).replaceAll("{dir}", directory)}\n`,
+      `${key}=${value.replaceAll("{port}", String(port)).replaceAll("{controller}", String(controllerPort))}\n`,
   );
   writeFileSync(config, lines.join(""));
   writeFileSync(join(directory, "log4j2.properties"), LOGGING);
@@ -116,7 +111,6 @@ export async function startBrokerProcess(
     // A test's broker lives for seconds: the quick compiler is enough.
     ...["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"],
     `-Dlog4j2.configurationFile=${join(directory, "log4j2.properties")}`,
-    ...extraJvm,
     ...["-cp", `${jars}/*`],
   ];
   const format = ["format", "-t", "c2xvZ2F0ZS10ZXN0cy4uLg", "-c", config];

@@ -70,7 +70,8 @@ export class Backlog {
   next(limit: number): Batch | null {
     const changes = this.queue.take(limit);
     if (changes.length > 0) return batchOf(changes);
-    const newest = [...this.latest].slice(0, limit);
+    // All of it for a sink that keeps the whole: what a first batch does not hold is gone for its readers.
+    const newest = [...this.latest].slice(0, this.wants === "latest" ? undefined : limit);
     const gone = newest.flatMap(([slo, decision]) => (decision === null ? [slo] : []));
     const decisions = newest.flatMap(([, decision]) => decision ?? []);
     if (gone.length > 0) {

@@ -34,6 +34,7 @@ const TRAFFIC: Record<string, Round> = {
   c: round(of("b1")),
   d: round(of("a3"), of("b2")),
   r: round(of("a9", false)),
+  n: { publications: [], removed: [], beginning: { epoch: 2, after: 1, slos: [] } },
 };
 
 type Answer = "ok" | "retry" | "reject" | "never";
@@ -238,6 +239,25 @@ describe("publishTo: failures", () => {
       expect(() => cold("a|", TRAFFIC).pipe(publishTo(sink, settings)).subscribe()).not.toThrow();
       flush();
     });
+  });
+});
+
+describe("publishTo: who may publish", () => {
+  it("offers nothing while this process does not lead, and all of it when it leads again", () => {
+    let asked = 0;
+    // Asked at the first and the second round.
+    const leads = () => ++asked > 2;
+    const { offered } = play("ab 8ms c 10ms |", { settings: { leads } });
+    expect(offered).toEqual(["10 a1,a2,b1"]);
+  });
+
+  it("gives up a retry at the beginning of another term", () => {
+    const { offered } = play("a-n-b 60ms |", {
+      answers: ["retry"],
+      settings: { retryDelayMs: () => 20 },
+    });
+    // a1 failed at 0 ms and would be offered again at 20.
+    expect(offered).toEqual(["0 a1", "4 a2"]);
   });
 });
 

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import type { PublishedGate } from "../../../src/model/gate.ts";
+import { GateRig, HEALTHY, OUTAGE, START } from "../../support/gate-rig.ts";
+import { slo } from "../../support/slo.ts";
+
+const SECOND = 1_000;
+
+function rig(): GateRig {
+  return new GateRig([slo({ name: "pay" }), slo({ name: "cart", service: "cart" })]);
+}
+
+/** Ticks once a second with this traffic for `pay`. */
+function run(gates: GateRig, seconds: number, traffic = HEALTHY): void {
+  for (let i = 0; i < seconds; i++) {
+    gates.now += SECOND;
+    gates.add(traffic);
+    gates.gates.tick(gates.now);
+  }
+}
+
+function published(over: Partial<PublishedGate> = {}): PublishedGate {
+  return {
+    slo: "pay",
+    state: "closed",
+    allowed: false,
+    reason: "fast-burn",
+    since: START - 60_000,
+    decidedAt: START + 25_000,
+    sequence: 41,
+    override: null,
+    ...over,
+  };
+}
+
+const states = (gates: GateRig) =>
+  gates.gates.published.map(({ decision, transition }) => {
+    const { slo, state, epoch, sequence } = decision;
+    return `${slo} ${state} ${epoch}.${sequence}${transition ? "!" : ""}`;
+  });
+
+describe("gates of a replica", () => {
+  it("that does not lead decide for nobody: their epoch is 0", () => {
+    const gates = rig();
+    gates.gates.lead(null);
+    run(gates, 20);
+    expect(gates.gates.leads).toBe(false);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "open", epoch: 0 });
+  });
+
+  it("publish everything with the first tick of a term, and say that it begins", () => {
+    const gates = rig();
+    gates.gates.lead(null);
+    run(gates, 25);
+    gates.gates.lead({ epoch: 7, after: 6, published: [] });
+    run(gates, 1);
+    expect(gates.gates.beginning).toEqual({ epoch: 7, after: 6, slos: ["pay", "cart"] });
+    expect(states(gates).sort()).toEqual(["cart unknown 7.0", "pay open 7.2"]);
+    run(gates, 1);
+    expect(gates.gates.beginning).toBeNull();
+  });
+
+  it("keep closed what the last leader had closed, under its sequence and time, until recovery is proven", () => {
+    const gates = rig();
+    gates.gates.lead(null);
+    run(gates, 25);
+    expect(gates.gates.get("pay")?.state).toBe("open");
+    gates.gates.lead({ epoch: 7, after: 6, published: [published()] });
+    run(gates, 1);
+    expect(states(gates)).toContain("pay closed 7.41");
+    expect(gates.gates.get("pay")).toMatchObject({ since: START - 60_000, reason: "fast-burn" });
+    run(gates, 60);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "closed", sequence: 41 });
+    run(gates, 900);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "open", sequence: 42 });
+  });
+
+  it("close by their own evidence what the last leader had open, as the next transition", () => {
+    const gates = rig();
+    gates.gates.lead(null);
+    run(gates, 25);
+    gates.gates.lead({
+      epoch: 7,
+      after: 6,
+      published: [published({ state: "open", allowed: true, reason: "ok" })],
+    });
+    run(gates, 120, OUTAGE);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "closed", sequence: 42, epoch: 7 });
+  });
+
+  it("take the override that was published, until it expires", () => {
+    const gates = rig();
+    gates.gates.lead(null);
+    run(gates, 25);
+    const override = {
+      slo: "pay",
+      state: "closed" as const,
+      author: "ann",
+      reason: "drill",
+      createdAt: START,
+      expiresAt: gates.now + 30_000,
+    };
+    gates.gates.lead({
+      epoch: 7,
+      after: 6,
+      published: [published({ reason: "override", override })],
+    });
+    run(gates, 1);
+    expect(gates.gates.overrides()).toEqual([override]);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "closed", sequence: 41 });
+    run(gates, 31);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "open", sequence: 42 });
+  });
+
+  it("name what was published and is no SLO any more, and what was removed, but not what came back", () => {
+    const gates = rig();
+    gates.gates.lead({ epoch: 7, after: 6, published: [published({ slo: "gone" })] });
+    run(gates, 1);
+    expect(gates.gates.removed).toEqual(["gone"]);
+    gates.gates.use([slo({ name: "cart", service: "cart" })]);
+    run(gates, 1);
+    expect(gates.gates.removed).toEqual(["pay"]);
+    gates.gates.use([]);
+    gates.gates.use([slo({ name: "cart", service: "cart" })]);
+    run(gates, 1);
+    expect(gates.gates.removed).toEqual([]);
+  });
+});
