@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Storage, StorageFile } from "./storage.ts";
@@ -12,11 +13,15 @@ export function diskStorage(directory: string): Storage {
     },
     read: (name) => readFile(join(directory, name)),
     async create(name) {
-      return new DiskFile(directory, await open(join(directory, name), "wx"));
+      return new DiskFile(directory, await open(join(directory, name), NEW_AND_SYNCED));
     },
     remove: (name) => rm(join(directory, name), { force: true }),
   };
 }
+
+/** O_DSYNC: one call writes and syncs, where fdatasync would be a second trip to a thread. */
+const NEW_AND_SYNCED =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
 
 class DiskFile implements StorageFile {
   private readonly directory: string;
@@ -34,10 +39,6 @@ class DiskFile implements StorageFile {
       const { bytesWritten } = await this.handle.write(bytes, at, bytes.length - at);
       at += bytesWritten;
     }
-  }
-
-  async sync(): Promise<void> {
-    await this.handle.datasync();
     if (this.nameIsSafe) return;
     await syncDirectory(this.directory);
     this.nameIsSafe = true;

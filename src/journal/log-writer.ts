@@ -63,7 +63,6 @@ export class LogWriter {
     try {
       this.file ??= await this.storage.create(fileName(number));
       await this.file.append(bytes);
-      await this.file.sync();
     } catch (error) {
       this.roundEnds = false;
       await this.letGo();

@@ -4,15 +4,16 @@ export interface Storage {
   readonly name: string;
   list(): Promise<readonly string[]>;
   read(name: string): Promise<Uint8Array>;
-  /** A new file. Its name outlasts a power failure from its first `sync` on. */
   create(name: string): Promise<StorageFile>;
   remove(name: string): Promise<void>;
 }
 
+/** A new, empty file. */
 export interface StorageFile {
-  /** Behind what was appended before. The bytes must stay as they are until it settles. */
+  /**
+   * Behind what was appended before. When it resolves, the bytes and the file's name outlast a power failure; when it
+   * rejects, nobody knows what is there. The bytes must stay as they are until it settles.
+   */
   append(bytes: Uint8Array): Promise<void>;
-  /** What was appended outlasts a power failure when this resolves; when it rejects, nobody knows. */
-  sync(): Promise<void>;
   close(): Promise<void>;
 }

@@ -42,8 +42,6 @@ export class FakeDisk implements Storage {
         const taken = append === undefined ? bytes : bytes.subarray(0, bytes.length >> 1);
         file.bytes = Buffer.concat([file.bytes, taken]);
         if (append !== undefined) throw append;
-      },
-      sync: async () => {
         const length = file.bytes.length;
         if (this.held) await new Promise<void>((resolve) => this.waiting.push(resolve));
         if (this.failing.sync !== undefined) throw this.failing.sync;

@@ -4,7 +4,7 @@ import { Gates } from "../../../src/engine/gates.ts";
 import type { GateDecision } from "../../../src/model/gate.ts";
 import type { Slo } from "../../../src/model/slo.ts";
 import type { StateCarrier } from "../../../src/model/state-carrier.ts";
-import { MINUTE, SECOND } from "../../../src/model/time.ts";
+import { DAY, HOUR, MINUTE, SECOND } from "../../../src/model/time.ts";
 import { newReceiverCounters } from "../../../src/ports/metrics.ts";
 import { FakeDisk, type Random, randomFrom } from "../../support/fake-disk.ts";
 import { START } from "../../support/gate-rig.ts";
@@ -210,6 +210,28 @@ describe("a restart", () => {
     next.rig.gates.tick(now);
     expect(next.rig.gates.series("rolling")?.at(-1)).toEqual({ at: now, total: 1, bad: 0 });
     await next.rig.journal.close();
+  });
+
+  it.each([
+    ["back by an hour", -HOUR],
+    ["ahead by a week", 7 * DAY],
+  ])("under a clock that was set %s keeps what was counted", async (_how, jump) => {
+    const disk = new FakeDisk();
+    const original = await Life.open(disk, START);
+    original.rig.gates.use(SLOS);
+    await original.play(randomFrom(1), START + SECOND, 200, 1);
+    await original.rig.journal.close();
+    const { budget, sequence } = original.rig.gates.get("rolling")!;
+    let left = disk.afterKill();
+    for (const now of [START + jump, START + jump + MINUTE, START + 200 * SECOND]) {
+      const next = await Life.open(left, now);
+      next.rig.gates.tick(now);
+      const known = next.rig.gates.get("rolling")!;
+      expect(known.budget).toMatchObject({ total: budget.total, bad: budget.bad });
+      expect(known.sequence).toBeGreaterThanOrEqual(sequence);
+      await next.rig.journal.close();
+      left = left.afterKill();
+    }
   });
 
   it("is a time without evidence, of which coverage knows", async () => {
