@@ -1,4 +1,5 @@
 import type { GateMode } from "../model/gate.ts";
+import type { KafkaSettings } from "../model/kafka-settings.ts";
 import {
   DEFAULT_CLIENT_ID,
   DEFAULT_CONFIG_MAP,
@@ -42,30 +43,6 @@ export interface OtlpGrpcSettings extends OtlpHttpSettings {
   readonly flowControlWindowBytes: number;
 }
 
-export interface KafkaSinkSettings {
-  /** host:port of some brokers. */
-  readonly brokers: readonly string[];
-  readonly topic: string;
-  /** One per installation. */
-  readonly transactionalId: string;
-  readonly clientId: string;
-  /** Of a topic that is created. */
-  readonly partitions: number;
-  /** Null: the brokers' own default. */
-  readonly replicationFactor: number | null;
-  /** Files in PEM, read at every connection. Null: no TLS. */
-  readonly tls: {
-    readonly caFile: string | null;
-    readonly certFile: string | null;
-    readonly keyFile: string | null;
-  } | null;
-  readonly sasl: {
-    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-    readonly username: string;
-    readonly password: string;
-  } | null;
-}
-
 export interface ConfigMapSinkSettings {
   /** Null: that of the Pod, or of the kubeconfig's context. */
   readonly namespace: string | null;
@@ -99,7 +76,7 @@ export interface Settings {
   readonly publish: {
     readonly stdout: boolean;
     readonly file: { readonly path: string } | null;
-    readonly kafka: KafkaSinkSettings | null;
+    readonly kafka: KafkaSettings | null;
     readonly configMap: ConfigMapSinkSettings | null;
   };
 }
@@ -237,7 +214,7 @@ function otlp(raw: RawServer, defaultEndpoint: string): OtlpHttpSettings {
   };
 }
 
-function kafka(raw: NonNullable<NonNullable<RawSettings["publish"]>["kafka"]>): KafkaSinkSettings {
+function kafka(raw: NonNullable<NonNullable<RawSettings["publish"]>["kafka"]>): KafkaSettings {
   const { tls } = raw;
   const topic = raw.topic ?? DEFAULT_TOPIC;
   return {

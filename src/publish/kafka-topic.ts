@@ -1,5 +1,6 @@
 import type { Admin, Kafka } from "kafkajs";
-import { type KafkaSettings, kafkaError } from "./kafka-client.ts";
+import type { KafkaSettings } from "../model/kafka-settings.ts";
+import { kafkaError } from "./kafka-client.ts";
 
 /** What `describeConfigs` calls a topic; the package's own name for it cannot be imported from a module. */
 const TOPIC_RESOURCE = 2;

@@ -1,12 +1,13 @@
 import type { Kafka, Producer } from "kafkajs";
 import { EngineError } from "../model/errors.ts";
 import type { GateDecision } from "../model/gate.ts";
+import type { KafkaSettings } from "../model/kafka-settings.ts";
 import { type DurationMs, SECOND } from "../model/time.ts";
 import type { DecisionSink } from "../ports/decision-sink.ts";
 import type { TransitionQueue } from "../ports/transition-queue.ts";
 import { withinDeadline } from "./deadline.ts";
 import { decisionEvent, removedEvent, type TopicMessage } from "./event.ts";
-import { explained, isFenced, type KafkaSettings, kafkaClient } from "./kafka-client.ts";
+import { explained, isFenced, kafkaClient } from "./kafka-client.ts";
 import { ensureTopic } from "./kafka-topic.ts";
 
 /** The state of a gate that has not changed is sent again this often; decisions come every 10 s. */
