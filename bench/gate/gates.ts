@@ -15,6 +15,8 @@ const PERIOD_MS = 28 * DAY;
 export interface Played {
   readonly closings: readonly Closing[];
   readonly forecasts: readonly ForecastLine[];
+  /** What was said, at the times of the forecasts, of when a closed gate will open; seconds. */
+  readonly reopenings: readonly { readonly t: number; readonly expected: number }[];
 }
 
 /** The product: the core of `slogate replay` on the scenario's rows. */
@@ -25,6 +27,7 @@ export function playProduct(
 ): Played {
   const closings: { closed: number; opened: number }[] = [];
   const forecasts: ForecastLine[] = [];
+  const reopenings: { t: number; expected: number }[] = [];
   const player = new Player({
     slo: sloOf(scenario, policy),
     source: scenario.name,
@@ -37,14 +40,23 @@ export function playProduct(
         closings.push({ closed: t, opened: Number.POSITIVE_INFINITY });
       else if (state !== "closed" && !open) closings.at(-1)!.opened = t;
     },
-    onForecast: (decision) => forecasts.push(...forecastLines(decision)),
+    onForecast: (decision) => {
+      forecasts.push(...forecastLines(decision));
+      const expected = decision.reopen?.expected ?? null;
+      if (expected !== null) {
+        reopenings.push({ t: decision.decidedAt / 1000, expected: expected / 1000 });
+      }
+    },
   });
   for (const row of scenario.rows) player.row(row);
   player.end();
-  return { closings, forecasts };
+  return { closings, forecasts, reopenings };
 }
 
-export function sloOf(scenario: Scenario, policy: Partial<GatePolicy>): Slo {
+export function sloOf(
+  scenario: Pick<Scenario, "objective" | "planned">,
+  policy: Partial<GatePolicy>,
+): Slo {
   const { pairs } = defaultPairs(PERIOD_MS, scenario.objective);
   return {
     name: "judged",

@@ -14,11 +14,12 @@ import {
 } from "./judge.ts";
 import { drawScenario, KINDS } from "./kinds.ts";
 import type { Scenario } from "./scenario.ts";
+import { BAD_CANARY, INNOCENT, playRollout } from "./versions.ts";
 
 /*
  * Is the gate right? Draws every kind of scenario several times and judges the product, and what others would do, on the
  * same data. `--draws 5 --seed 1`; `--product` leaves the others out; `--kind flap` looks at one kind; `--detail`
- * tells scenario by scenario where the figures come from.
+ * tells scenario by scenario where the figures come from; `--rollouts 200` plays each rollout so often.
  */
 const { values } = parseArgs({
   options: {
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     product: { type: "boolean", default: false },
     kind: { type: "string" },
     detail: { type: "boolean", default: false },
+    rollouts: { type: "string", default: "20" },
   },
 });
 
@@ -96,6 +98,8 @@ printTable(
     return [name, ...[median(shares), Math.min(...shares), Math.max(...shares)].map(figure)];
   }),
 );
+reopenings();
+if (values.kind === undefined) versions();
 if (values.detail) detail(scores.get("slogate")!);
 
 function record(gate: string, draw: number, score: ScenarioScore): void {
@@ -103,6 +107,55 @@ function record(gate: string, draw: number, score: ScenarioScore): void {
   scores.set(gate, draws);
   draws[draw] ??= [];
   draws[draw].push(score);
+}
+
+/** Every minute while closed: how far off is the time at which the gate is said to open? */
+function reopenings(): void {
+  const errors: number[] = [];
+  let closedMinutes = 0;
+  for (const kind of kinds) {
+    const scenario = drawScenario(kind, Number(values.seed) * 1000);
+    const played = playProduct(scenario, { freezeWhenExhausted: false }, MINUTE);
+    for (const { closed, opened } of played.closings) {
+      if (opened > scenario.durationS || opened - closed > 86_400) continue;
+      closedMinutes += (opened - closed) / 60;
+      const said = played.reopenings.filter(({ t }) => t >= closed && t < opened);
+      errors.push(...said.map(({ expected }) => Math.abs(expected - opened)));
+    }
+  }
+  const sorted = errors.toSorted((a, b) => a - b);
+  printTable(
+    [
+      "when it opens, told in so many of all minutes closed (at most a day)",
+      "median error, s",
+      "90 % within, s",
+    ],
+    [
+      [
+        `${figure(errors.length)} of ${figure(Math.round(closedMinutes))}`,
+        figure(median(errors)),
+        figure(sorted[Math.floor(0.9 * (sorted.length - 1))] ?? Number.NaN),
+      ],
+    ],
+  );
+}
+
+/** Rollouts of a new version: the guilty one must be found, and no innocent one blamed. */
+function versions(): void {
+  const runs = Number(values.rollouts);
+  const after = Array.from({ length: runs }, (_, i) => playRollout(BAD_CANARY, i).blamedAfterS);
+  const found = after.flatMap((s) => s ?? []);
+  printTable(
+    ["rollout", "blamed", "after, median s", "highest s"],
+    [
+      [BAD_CANARY.name, `${found.length} of ${runs}`, figure(median(found)), Math.max(...found)],
+      ...INNOCENT.map((rollout) => {
+        const blamed = Array.from({ length: runs }, (_, i) => playRollout(rollout, i));
+        const wrong = blamed.filter(({ blamedAfterS }) => blamedAfterS !== null).length;
+        return [rollout.name, `${wrong} of ${runs}`, "", ""];
+      }),
+    ],
+  );
 }
 
 /** Sums over the draws, scenario by scenario. */

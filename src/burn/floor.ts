@@ -5,8 +5,6 @@ import type { DetectorTuning } from "./tuning.ts";
 
 /** An excursion that healed by itself must not close the gate when it comes again a little larger. */
 const LEARN_HEALED = 1.75;
-/** What a short closing teaches at once; the rest waits until nothing has followed. */
-const LEARN_AT_ONCE = 1.2;
 /** Share of a floor that is left after ten seconds: half after 96 h. */
 const KEEP_PER_TICK = 0.5 ** (10 / (96 * 3600));
 
@@ -47,12 +45,12 @@ export function followExcursions(
   }
 }
 
-/** The gate opens after it was closed for a short time only: a lesson, the smaller part of it at once. */
+/** The gate opens after it was closed for a short time only: a lesson, a part of it (or all) at once. */
 export function noteShortClosing(row: Float64Array, tuning: DetectorTuning): void {
   for (let r = 0; r < MOST_ALTERNATIVES; r++) {
     const peak = row[PEAK + r]!;
     row[LESSON + r] = peak;
-    if (peak > 0) raiseFloor(row, r, LEARN_AT_ONCE * peak, tuning.floorMost);
+    if (peak > 0) raiseFloor(row, r, tuning.learnAtOnce * peak, tuning.floorMost);
   }
 }
 

@@ -248,7 +248,7 @@ export class PairWatch implements BurnWatch {
   }
 
   /** Seconds of good traffic at this rate until recovery is proven; null without traffic. */
-  secondsToRecover(requestsPerSecond: number): number | null {
+  secondsToRecover(_sums: WindowSums, requestsPerSecond: number): number | null {
     if (!(requestsPerSecond > 0)) return null;
     const gain = requestsPerSecond * (1 - this.objective) * (this.stillBad() - 1);
     return Math.max(0, (RECOVER_NATS - this.recovery) * this.meanWeight()) / gain;

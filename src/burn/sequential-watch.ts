@@ -143,10 +143,14 @@ export class SequentialWatch implements BurnWatch {
     return bad <= CALM_BURN * sums.total(this.short) * this.errorBudget;
   }
 
-  secondsToRecover(requestsPerSecond: number): number | null {
-    if (!(requestsPerSecond > 0)) return null;
+  secondsToRecover(sums: WindowSums, requestsPerSecond: number): number | null {
     const { row } = this;
-    const gain = requestsPerSecond * this.errorBudget * (stillBad(row) - 1);
+    const burn = burnRate(sums.bad(this.short), sums.total(this.short), 1 - this.errorBudget);
+    if (burn === null) return null;
+    // Per second as the last five minutes went: while they still burn, nothing points to an end.
+    const b = stillBad(row);
+    const gain = requestsPerSecond * this.errorBudget * (b - 1 - burn * Math.log(b));
+    if (!(gain > 0)) return null;
     const missing = Math.max(0, RECOVER_NATS - row[RECOVERY]!);
     return (missing * dispersion(row) * meanWeight(row)) / gain;
   }

@@ -12,6 +12,8 @@ export interface DetectorTuning {
   readonly floorStart: number;
   readonly floorLeast: number;
   readonly floorMost: number;
+  /** By what a short closing raises the floor at once, in its own size; to 1.75 when nothing has followed for two hours. */
+  readonly learnAtOnce: number;
   /** Whether what has healed at this time of day raises the floor of that time. */
   readonly echoes: boolean;
 }
@@ -24,6 +26,7 @@ export const DEFAULT_TUNING: DetectorTuning = {
   floorStart: 5.04,
   floorLeast: 2.016,
   floorMost: 40.32,
+  learnAtOnce: 1.75,
   echoes: true,
 };
 
@@ -43,6 +46,7 @@ export function tuningFor(
     floorStart: base.floorStart * scale,
     floorLeast: base.floorLeast * scale,
     floorMost: base.floorMost * scale,
+    learnAtOnce: base.learnAtOnce,
     echoes: base.echoes,
   };
 }

@@ -47,8 +47,8 @@ export interface BurnWatch {
   calmSinceMs(): UnixMs | null;
   /** Whether the burn of the last minutes is low enough to open. */
   settled(sums: WindowSums): boolean;
-  /** Seconds of good traffic at this rate until recovery is proven; null without traffic. */
-  secondsToRecover(requestsPerSecond: number): number | null;
+  /** Seconds of traffic at this rate until recovery is proven; null while nothing points that way. */
+  secondsToRecover(sums: WindowSums, requestsPerSecond: number): number | null;
   /** Nats for recovery so far. */
   recoveryNats(): number;
   /** How much more errors vary than independent ones: 1 to 30. */

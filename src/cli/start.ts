@@ -94,16 +94,18 @@ async function build(
   const lock = lockDirectory(settings.state.directory);
   undo.push(async () => lock.release());
   const counters = newReceiverCounters();
+  const versions = new VersionTable();
   const gates = new Gates({
     calendar: luxonCalendar(),
     epoch: NOT_LEADING,
     counters,
     now: clock.now(),
+    versionName: (id) => versions.names[id] ?? "other",
   });
   const journalled = {
     gates,
     series: new SeriesStore(clock.now()),
-    versions: new VersionTable(),
+    versions,
   };
   const memory = new FingerprintMemory();
   const journal = await openJournal(options, journalled, memory);

@@ -13,7 +13,7 @@ const OUTLAST_PAUSE = 3;
  * The next state of a gate. Pure: the clock is an argument, so that a day can be replayed in a test.
  * Answers `previous` itself when nothing changes.
  *
- * Precedence: override > budget-exhausted > burn > unknown > open. What stands below an override goes on
+ * Precedence: override > budget-exhausted > bad-version > burn > unknown > open. What stands below an override goes on
  * being tracked, so that the gate is right in the moment the override ends.
  *
  * - Burn closes at once and lets go when recovery has been proven for `holdMs` without a break. Silence is
@@ -110,6 +110,7 @@ function judge(
   exhausted: boolean,
 ): { state: GateStateName; reason: GateReason } {
   if (exhausted) return { state: "closed", reason: "budget-exhausted" };
+  if (findings.badVersion) return { state: "closed", reason: "bad-version" };
   if (burnClosed !== null) return { state: "closed", reason: burnClosed };
   if (findings.silence !== null) return { state: "unknown", reason: findings.silence };
   return { state: "open", reason: "ok" };

@@ -37,6 +37,8 @@ export interface Findings {
   calmSince: UnixMs | null;
   /** The burn of the last minutes is low enough to open. */
   settled: boolean;
+  /** A version that is to blame receives traffic. */
+  badVersion: boolean;
   /** The budget is spent, with a basis that may say so. */
   exhausted: boolean;
   /** Enough of the budget is back, so that the next error does not close the gate again. */

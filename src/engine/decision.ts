@@ -5,6 +5,7 @@ import type { GateDecision } from "../model/gate.ts";
 import { MINUTE, SECOND, type UnixMs } from "../model/time.ts";
 import type { Hearing } from "./hearing.ts";
 import type { Track } from "./track.ts";
+import { versionReports } from "./version-reports.ts";
 
 /** Readers treat a decision as unknown this long after it was made. */
 export const VALID_FOR_MS = MINUTE;
@@ -14,6 +15,7 @@ export function decisionOf(
   track: Track,
   hearing: Hearing,
   epoch: number,
+  nameOf: (id: number) => string,
   now: UnixMs,
 ): GateDecision {
   const { slo, gate } = track;
@@ -49,7 +51,7 @@ export function decisionOf(
       remaining: budget.remaining,
     },
     forecast: track.outlook.report(track, budget.budget, now),
-    versions: [],
+    versions: versionReports(track, budget.budget, nameOf, now),
     reopen: gate.state === "closed" ? { expected: reopenAt(track, now) } : null,
     override: track.override,
     data: {
@@ -98,6 +100,6 @@ function reopenAt(track: Track, now: UnixMs): UnixMs | null {
   const calm = watch.calmSinceMs();
   if (calm !== null) return Math.max(now, calm + gate.holdMs);
   if (watch.recoveryNats() === 0) return null;
-  const seconds = watch.secondsToRecover(track.presence.usualRate);
+  const seconds = watch.secondsToRecover(track, track.presence.usualRate);
   return seconds === null ? null : now + Math.ceil(seconds) * SECOND + gate.holdMs;
 }

@@ -83,7 +83,7 @@ export function createEngine(parts: EngineParts): Engine {
       nudge$.complete();
     },
     list: () => gates.list(),
-    get: (slo) => gates.get(slo),
+    get: (slo, version) => gates.get(slo, version),
     history: (slo) => gates.history(slo),
     series: (slo) => gates.series(slo),
     watch: (listener) => {

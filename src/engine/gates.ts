@@ -1,3 +1,4 @@
+import { forVersion } from "../decide/for-version.ts";
 import type { Findings } from "../decide/state.ts";
 import { COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
 import type { GateDecision, Override } from "../model/gate.ts";
@@ -41,6 +42,8 @@ export interface GatesParts {
    * clock: a pause between ticks is then no time in which the engine was down, and nobody reads refreshes.
    */
   readonly live?: boolean;
+  /** The version's name by its number in deltas; its number when not given. */
+  readonly versionName?: (id: number) => string;
 }
 
 /** All gates of the engine: what ticks change, and what readers read. */
@@ -63,6 +66,7 @@ export class Gates
   private readonly counters: ReceiverCounters;
   private readonly refresh: boolean;
   private readonly hearing: Hearing;
+  private readonly versionName: (id: number) => string;
   /** By column in deltas; a removed SLO leaves a hole that is not used again. */
   private readonly tracks: (Track | null)[] = [];
   private readonly byName = new Map<string, Track>();
@@ -74,6 +78,7 @@ export class Gates
     burn: null,
     calmSince: null,
     settled: false,
+    badVersion: false,
     exhausted: false,
     replenished: false,
     silence: null,
@@ -84,6 +89,7 @@ export class Gates
     this.calendar = parts.calendar;
     this.epoch = parts.epoch;
     this.counters = parts.counters;
+    this.versionName = parts.versionName ?? String;
     this.now = parts.now;
     const live = parts.live ?? true;
     this.refresh = live;
@@ -143,6 +149,7 @@ export class Gates
       const track = this.tracks[delta.slo[i]!];
       if (track === null || track === undefined) continue;
       const counted = track.add(
+        delta.version[i]!,
         delta.second[i]!,
         delta.total[i]!,
         delta.bad[i]!,
@@ -225,7 +232,7 @@ export class Gates
       // Each SLO has its own second of ten, so that no second has to refresh them all.
       track.refreshAt = second + REFRESH_S - ((second + i) % REFRESH_S);
       track.outlook.renew(track, now);
-      const decision = decisionOf(track, this.hearing, this.epoch, now);
+      const decision = decisionOf(track, this.hearing, this.epoch, this.versionName, now);
       if (transition) this.remember(decision);
       published ??= [];
       published.push({ decision, transition });
@@ -242,13 +249,15 @@ export class Gates
 
   list(): GateDecision[] {
     return [...this.byName.values()]
-      .map((track) => decisionOf(track, this.hearing, this.epoch, this.now))
+      .map((track) => decisionOf(track, this.hearing, this.epoch, this.versionName, this.now))
       .sort((a, b) => (a.slo < b.slo ? -1 : 1));
   }
 
-  get(slo: string): GateDecision | null {
+  get(slo: string, version?: string): GateDecision | null {
     const track = this.byName.get(slo);
-    return track === undefined ? null : decisionOf(track, this.hearing, this.epoch, this.now);
+    if (track === undefined) return null;
+    const decision = decisionOf(track, this.hearing, this.epoch, this.versionName, this.now);
+    return version === undefined ? decision : forVersion(decision, version);
   }
 
   history(slo: string): readonly GateDecision[] | null {

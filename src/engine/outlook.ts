@@ -2,7 +2,7 @@ import { exhaustion } from "../forecast/exhaustion.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { Exhaustion, ForecastHorizon, ForecastReport } from "../model/gate.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
-import { DAY, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
+import { DAY, type DurationMs, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
 import type { Track } from "./track.ts";
 
 /**
@@ -49,37 +49,46 @@ export class Outlook {
   }
 }
 
+const ROUNDS = 3;
+
 function reportOf(track: Track, remainingBad: number, now: UnixMs): ForecastReport {
   const hour = horizon(track, "1h", HOUR);
   const day = horizon(track, "24h", DAY);
   return {
     at: hour === null || day === null ? null : { "1h": hour, "24h": day },
-    exhaustion: exhaustionOf(track, remainingBad, day ?? hour, now),
+    exhaustion: exhaustionOf(track, remainingBad, now),
   };
 }
 
 function horizon(track: Track, label: "1h" | "24h", ms: number): ForecastHorizon | null {
   const forecast = track.forecast.at(ms);
-  return forecast && { ...forecast, calibration80: track.forecast.calibration80(label) };
+  if (forecast === null) return null;
+  const calibration80 = track.forecast.calibration80(label);
+  return { ...forecast, calibration80, widened: track.forecast.widening(ms) };
 }
 
-function exhaustionOf(
-  track: Track,
-  remainingBad: number,
-  rate: ForecastHorizon | null,
-  now: UnixMs,
-): Exhaustion | null {
+/** The burn is forecast for as long as the budget will last, and that follows from the burn: three rounds. */
+function exhaustionOf(track: Track, remainingBad: number, now: UnixMs): Exhaustion | null {
   // Without a request there is no budget either, and "spent" would be wrong.
   if (track.ledger.total() <= 0) return null;
   const nowSecond = Math.floor(now / SECOND);
-  return exhaustion({
-    now,
-    remainingBad,
-    rate,
-    requestsPerSecond: track.forecast.requestRate(),
-    objective: track.slo.objective,
-    rollsOff: (seconds) => track.ledger.rollsOff(nowSecond, seconds) / COUNT_UNIT,
-    periodEndsAt: track.periodEndsAt(),
-    periodMs: track.slo.period.durationMs,
-  });
+  const periodMs = track.slo.period.durationMs;
+  let horizonMs: DurationMs = HOUR;
+  let found: Exhaustion | null = null;
+  for (let round = 0; round < ROUNDS; round++) {
+    found = exhaustion({
+      now,
+      remainingBad,
+      // The widening is for horizons of an hour and a day; the time of exhaustion holds without.
+      rate: track.forecast.at(horizonMs, false),
+      requestsPerSecond: track.forecast.requestRate(horizonMs),
+      objective: track.slo.objective,
+      rollsOff: (seconds) => track.ledger.rollsOff(nowSecond, seconds) / COUNT_UNIT,
+      periodEndsAt: track.periodEndsAt(),
+      periodMs,
+    });
+    const lasts = found === null || found.expected === null ? periodMs : found.expected - now;
+    horizonMs = Math.min(periodMs, Math.max(10 * MINUTE, lasts));
+  }
+  return found;
 }

@@ -1,5 +1,6 @@
 import { type Budget, budgetOf, isExhausted } from "../burn/budget.ts";
 import { PairWatch } from "../burn/pair-watch.ts";
+import { VersionWatch } from "../burn/version-watch.ts";
 import type { Breach, BurnWatch, WindowSums } from "../burn/watch.ts";
 import { adopt } from "../decide/adopt.ts";
 import { decide } from "../decide/gate.ts";
@@ -39,6 +40,7 @@ export class Track implements WindowSums {
   readonly burnWindows: readonly BurnWindow[];
   private readonly placeOfHour: number;
   readonly watch: BurnWatch;
+  readonly versions: VersionWatch;
   readonly forecast: Forecast;
   readonly ledger: BudgetLedger;
   readonly outlook = new Outlook();
@@ -85,6 +87,7 @@ export class Track implements WindowSums {
     if (previous !== undefined && previous.slo.policy.keepClosedForMs !== policy.keepClosedForMs) {
       this.gate = { ...this.gate, holdMs: policy.keepClosedForMs };
     }
+    this.versions = sameObjective ? kept.versions : new VersionWatch(slo.objective);
     const closed = this.gate.burnClosed !== null;
     const before = sameObjective ? kept.watch : null;
     this.watch = watchFor(slo, this.burnWindows, now, before);
@@ -102,17 +105,27 @@ export class Track implements WindowSums {
   }
 
   /**
-   * Adds one cell of an admitted delta. Counts in COUNT_UNIT units, squares in requests.
+   * Adds one cell of an admitted delta; `version` is its number there. Counts in COUNT_UNIT units, squares in requests.
    *
    * @returns false when its time slice is too old to change; it does not count then
    */
-  add(second: UnixSecond, total: number, bad: number, badSquares: number, now: UnixMs): boolean {
+  add(
+    version: number,
+    second: UnixSecond,
+    total: number,
+    bad: number,
+    badSquares: number,
+    now: UnixMs,
+  ): boolean {
     this.receivedAt = now;
     // What comes before the second's tick, or the first one after a restart, must not land in an older second.
     this.windows.advance(Math.floor(now / SECOND));
     this.presence.heard(now);
+    // Slices are verdicts on all versions together.
     if (this.slices !== null) return this.slices.add(second, total, bad, this.emitSlice);
     this.count(second, total, bad, badSquares);
+    const nowSecond = Math.floor(now / SECOND);
+    this.versions.add(version, second, total / COUNT_UNIT, bad / COUNT_UNIT, nowSecond);
     return true;
   }
 
@@ -127,13 +140,16 @@ export class Track implements WindowSums {
     this.windows.advance(nowSecond);
     this.ledger.advance(nowSecond);
     const budget = this.budget(now);
-    this.watch.step(this, now, (budget.budget * MINUTE) / this.slo.period.durationMs);
+    const perMinute = (budget.budget * MINUTE) / this.slo.period.durationMs;
+    this.watch.step(this, now, perMinute);
+    this.versions.step(nowSecond, perMinute, this.watch.dispersion());
     this.stepMinute(now);
     this.presence.learnRate(this.total(this.placeOfHour), now);
     if (this.override !== null && now >= this.override.expiresAt) this.override = null;
 
     const breach = this.slo.sampledUpstream ? null : this.watch.breach(this, now);
     findings.burn = breach === null ? this.forecastCloses(now) : reasonOf(breach);
+    findings.badVersion = !this.slo.sampledUpstream && this.versions.suspectServes(nowSecond);
     findings.calmSince = this.watch.calmSinceMs();
     findings.settled = this.watch.settled(this);
     findings.exhausted =
@@ -224,6 +240,7 @@ export class Track implements WindowSums {
   /** What the detector and the forecast know; see `carryCounts` for the rest. */
   carryJudgement(state: StateCarrier): void {
     this.watch.carry(state);
+    this.versions.carry(state);
     this.forecast.carry(state);
     this.outlook.carry(state);
     this.breach = state.record(this.breach);
@@ -251,6 +268,7 @@ export class Track implements WindowSums {
       this.breach = breach;
       this.watch.close(this, breach, now);
       const since = breach?.evidence.since ?? now;
+      this.versions.blameRollout(since / SECOND, Math.floor(now / SECOND));
       this.forecast.restart(since, true, breach?.bad ?? 0, breach?.atBurn1 ?? 0);
     } else if (before.burnClosed !== null && burnClosed === null) {
       this.breach = null;

@@ -1,10 +1,18 @@
 import type { StateCarrier } from "../model/state-carrier.ts";
-import type { DurationMs, UnixMs } from "../model/time.ts";
+import { DAY, type DurationMs, type UnixMs } from "../model/time.ts";
 
 /** Checks before the share means anything. */
 const FEWEST_CHECKS = 6;
 /** Weight of a check after the next one: about the last 200 count. */
 const KEEP_PER_CHECK = 0.995;
+
+/** Of a day, to say that its intervals have broken their promise of 80 %, or kept it with much to spare. */
+const FEWEST_PER_DAY = 12;
+const BROKEN_PROMISE = 0.7;
+const WELL_KEPT = 0.9;
+const WIDEN = 1.3;
+const NARROW = 1.15;
+const MOST_WIDENING = 4;
 
 const MADE_AT = 0;
 const LOW = 1;
@@ -28,6 +36,11 @@ export class Calibration {
   private checks = 0;
   private held = 0;
   private weight = 0;
+  /** Of the present day. */
+  private dayStart: UnixMs | null = null;
+  private dayChecks = 0;
+  private dayHeld = 0;
+  private factor = 1;
 
   constructor(horizonMs: DurationMs, everyMs: DurationMs) {
     this.horizonMs = horizonMs;
@@ -39,6 +52,11 @@ export class Calibration {
   /** Share of the intervals checked that held, the latest 200 or so; null before six were. */
   share(): number | null {
     return this.checks < FEWEST_CHECKS ? null : this.held / this.weight;
+  }
+
+  /** What intervals are to be widened by, 1 to 4: those of a whole day have not held as often as they should. */
+  widening(): number {
+    return this.factor;
   }
 
   /** Whether it is time to remember another interval. */
@@ -65,6 +83,7 @@ export class Calibration {
 
   /** Checks what has come due. Horizons without requests, or whose end went by unseen, are not judged. */
   check(now: UnixMs, bad: number, atBurn1: number): void {
+    this.turnDay(now);
     while (this.count > 0) {
       const at = this.oldest * FIELDS;
       const overdueMs = now - this.pending[at + MADE_AT]! - this.horizonMs;
@@ -76,6 +95,8 @@ export class Calibration {
         this.checks++;
         this.weight = this.weight * KEEP_PER_CHECK + 1;
         this.held = this.held * KEEP_PER_CHECK + (held ? 1 : 0);
+        this.dayChecks++;
+        if (held) this.dayHeld++;
       }
       this.dropOldest();
     }
@@ -89,6 +110,23 @@ export class Calibration {
     this.checks = state.number(this.checks);
     this.held = state.number(this.held);
     this.weight = state.number(this.weight);
+    this.dayStart = state.optional(this.dayStart);
+    this.dayChecks = state.number(this.dayChecks);
+    this.dayHeld = state.number(this.dayHeld);
+    this.factor = state.number(this.factor);
+  }
+
+  /** A day below the promise widens, a day far above it takes some of that back. */
+  private turnDay(now: UnixMs): void {
+    this.dayStart ??= now;
+    if (now - this.dayStart < DAY && now >= this.dayStart) return;
+    if (this.dayChecks >= FEWEST_PER_DAY) {
+      const share = this.dayHeld / this.dayChecks;
+      if (share < BROKEN_PROMISE) this.factor = Math.min(MOST_WIDENING, this.factor * WIDEN);
+      else if (share > WELL_KEPT) this.factor = Math.max(1, this.factor / NARROW);
+    }
+    this.dayStart = now;
+    this.dayChecks = this.dayHeld = 0;
   }
 
   private dropOldest(): void {

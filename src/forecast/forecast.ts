@@ -3,6 +3,7 @@ import { DAY, type DurationMs, HOUR, MINUTE, type UnixMs } from "../model/time.t
 import { Calibration } from "./calibration.ts";
 import { gammaQuantile, Z80, Z95 } from "./quantiles.ts";
 import { DecayingRegression, SlidingRegression } from "./regression.ts";
+import { Season } from "./season.ts";
 
 // The constants were measured with a prototype, on simulated and recorded incidents and on healthy weeks:
 // with them the 80 % interval held in 0.82 of cases at 1 h and in 0.89 at 24 h.
@@ -13,6 +14,10 @@ const RECENT_MINUTES = 60;
 const TREND_PROOF = 6;
 /** ... and the regime is this old. */
 const TREND_MIN_AGE: DurationMs = 15 * MINUTE;
+/** Habits of the day count for horizons up to this. */
+const SEASON_HORIZON: DurationMs = 6 * HOUR;
+/** Traffic so far ahead is told by the last hour; beyond, by the last half day. */
+const LIKE_LAST_HOUR: DurationMs = 2 * HOUR;
 /** Share of a regime's data that is left after one minute: half after 12 h; 4 h while the gate is closed. */
 const KEEP_OPEN = 0.5 ** (1 / 720);
 const KEEP_CLOSED = 0.5 ** (1 / 240);
@@ -59,6 +64,7 @@ export class Forecast {
   /** Forecasts of a day that are made within the hour are nearly the same one. */
   private readonly calibration24h = new Calibration(DAY, HOUR);
 
+  private readonly season: Season;
   private closed = false;
   private phi = 1;
   private regimeSince: UnixMs | null = null;
@@ -83,6 +89,7 @@ export class Forecast {
   /** @param objective ratio in (0, 1) */
   constructor(objective: number) {
     this.errorBudget = 1 - objective;
+    this.season = new Season(objective);
   }
 
   /**
@@ -117,6 +124,7 @@ export class Forecast {
       this.recent.skip();
     }
     this.phi = phi;
+    this.season.minute(errors, requests, now);
     this.lastMinute = now;
     this.regimeSince ??= now - MINUTE;
     this.keepBooks(this.calibration1h, HOUR, now);
@@ -139,8 +147,12 @@ export class Forecast {
     this.closed = closed;
   }
 
-  /** Null before five minutes with requests. All values are >= 0 and at most the burn of "all bad". */
-  at(horizonMs: DurationMs): BurnForecast | null {
+  /**
+   * Null before five minutes with requests. All values are >= 0 and at most the burn of "all bad".
+   *
+   * @param widened by what past intervals have failed to hold
+   */
+  at(horizonMs: DurationMs, widened = true): BurnForecast | null {
     const perSecond = this.atBurn1PerSecond();
     const ahead = (perSecond * horizonMs) / 1000;
     if (this.points < FEWEST_POINTS || !(ahead > NO_TRAFFIC)) return null;
@@ -158,10 +170,15 @@ export class Forecast {
       mean = Math.max(level / 4, Math.min(4 * level + 2, level + slope * lead));
       slopeVariance = (this.trend.seSlope(this.trendVariance(pointVariance)) * lead) ** 2;
     }
+    // A day ahead the level holds a day's habits already.
+    if (horizonMs <= SEASON_HORIZON && this.lastMinute !== null) {
+      mean += this.season.ahead(this.lastMinute, horizonMs, level);
+    }
     const estimation = pointVariance / known;
     const sampling = pointVariance / ahead;
     const drift = (this.driftWithin(horizonMs) * mean) ** 2;
-    const variance = estimation + sampling + slopeVariance + drift;
+    const widening = widened ? this.widening(horizonMs) : 1;
+    const variance = (estimation + sampling + slopeVariance + drift) * widening * widening;
     return {
       burn: this.reachable(mean),
       lo80: this.reachable(gammaQuantile(mean, variance, -Z80)),
@@ -171,10 +188,17 @@ export class Forecast {
     };
   }
 
-  /** Requests per second of the last hour, or of as much of it as was seen; 0 before the first minute. */
-  requestRate(): number {
+  /** Requests per second to be expected: as in the last hour, or beyond two hours as in the last half day. */
+  requestRate(horizonMs: DurationMs): number {
     if (this.recentMinutes === 0) return 0;
+    if (horizonMs > LIKE_LAST_HOUR) return this.atBurn1PerSecond() / this.errorBudget;
     return this.recent.weight / this.errorBudget / (this.recentMinutes * 60);
+  }
+
+  /** What its intervals are widened by, as they had not held for a day: 1 to 4. */
+  widening(horizonMs: DurationMs): number {
+    // Between the two that are checked, and beyond, the nearer one's.
+    return (horizonMs <= 6 * HOUR ? this.calibration1h : this.calibration24h).widening();
   }
 
   /** Share of past 80 % intervals that held, or null before six have come due. */
@@ -184,6 +208,7 @@ export class Forecast {
 
   carry(state: StateCarrier): void {
     this.trend.carry(state);
+    this.season.carry(state);
     this.recent.carry(state);
     this.calibration1h.carry(state);
     this.calibration24h.carry(state);

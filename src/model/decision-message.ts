@@ -10,6 +10,7 @@ export interface HorizonMessage {
   readonly lo95: number | null;
   readonly hi95: number | null;
   readonly calibration80: number | null;
+  readonly widened: number | null;
 }
 
 export interface VersionMessage {

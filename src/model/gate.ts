@@ -86,6 +86,8 @@ export interface ForecastHorizon {
   readonly hi95: number;
   /** Share of past 80 % intervals that held; null until some have been checked. */
   readonly calibration80: number | null;
+  /** The intervals are so many times as wide as they would be, as they had not held for a day; 1: they are not. */
+  readonly widened: number;
 }
 
 /** When the remaining budget is spent; null in a field means "not within the period". */
@@ -108,8 +110,12 @@ export interface VersionReport {
   readonly state: GateStateName;
   readonly total: number;
   readonly bad: number;
+  /** Share of the period's budget that its errors beyond burn 1 have cost. */
   readonly budgetSpent: number | null;
+  /** It is to blame, and has not been seen well since. */
   readonly suspect: boolean;
+  /** It has served requests lately, or since the trouble began. */
+  readonly serving: boolean;
 }
 
 /** One decision, complete: what every sink, API and page is made from. Times are UnixMs here. */

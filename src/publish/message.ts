@@ -101,6 +101,7 @@ function horizonMessage(
     lo95: measured(h.lo95),
     hi95: measured(h.hi95),
     calibration80: measured(h.calibration80),
+    widened: measured(h.widened),
   };
 }
 

@@ -98,6 +98,7 @@ function readHorizon(value: unknown): HorizonMessage {
     lo95: number(h.lo95),
     hi95: number(h.hi95),
     calibration80: number(h.calibration80),
+    widened: number(h.widened),
   };
 }
 

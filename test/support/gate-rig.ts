@@ -40,9 +40,15 @@ export class GateRig {
   /** Counts requests, by default in the present second and of the first SLO. */
   add(
     { total, bad = 0 }: Traffic,
-    at: { second?: number; index?: number; weight?: number; receivedAt?: UnixMs } = {},
+    at: {
+      second?: number;
+      index?: number;
+      weight?: number;
+      receivedAt?: UnixMs;
+      version?: number;
+    } = {},
   ): void {
-    const { second = Math.floor(this.now / SECOND), index = 0, weight = 1 } = at;
+    const { second = Math.floor(this.now / SECOND), index = 0, weight = 1, version = 0 } = at;
     if (total === 0 && bad === 0) return;
     const one = (value: number) => Float64Array.of(value);
     const delta: RequestDelta = {
@@ -51,7 +57,7 @@ export class GateRig {
       producer: 0,
       length: 1,
       slo: Int32Array.of(index),
-      version: Int32Array.of(0),
+      version: Int32Array.of(version),
       second: one(second),
       total: one(total * COUNT_UNIT),
       bad: one(bad * COUNT_UNIT),

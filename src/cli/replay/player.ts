@@ -154,6 +154,7 @@ export class Player {
       counters: this.counters,
       now: this.now,
       live: false,
+      versionName: (id) => this.versions.names[id] ?? "other",
     });
     gates.use([slo]);
     if (budgetSpent !== null) {

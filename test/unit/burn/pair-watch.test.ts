@@ -261,8 +261,8 @@ describe("PairWatch: recovery", () => {
   });
 
   it("tells how long that takes at the usual rate", () => {
-    expect(closed().secondsToRecover(10)).toBeCloseTo(RECOVER_NATS / 0.34, 6);
-    expect(closed().secondsToRecover(0)).toBeNull();
+    expect(closed().secondsToRecover(new Sums(), 10)).toBeCloseTo(RECOVER_NATS / 0.34, 6);
+    expect(closed().secondsToRecover(new Sums(), 0)).toBeNull();
   });
 
   it("is not moved by silence", () => {
@@ -315,9 +315,9 @@ describe("PairWatch: recovery", () => {
   it("measures against the worst burn of the incident, not the first", () => {
     // It closed at 20 (b = 7) and grew to 100 (b = 35): less traffic is needed than to tell "well" from 7.
     const made = closed({ ...BREACH, shortBurn: 20 });
-    expect(made.secondsToRecover(10)).toBeCloseTo(3 / 0.06, 6);
+    expect(made.secondsToRecover(new Sums(), 10)).toBeCloseTo(3 / 0.06, 6);
     play(made, [[1, 10, 1]], new Sums([1000, 100]));
-    expect(made.secondsToRecover(10)).toBeCloseTo(3 / 0.34, 6);
+    expect(made.secondsToRecover(new Sums(), 10)).toBeCloseTo(3 / 0.34, 6);
   });
 
   it("hears of a slice that turns bad without a new one", () => {
@@ -338,7 +338,7 @@ describe("PairWatch: recovery", () => {
     made.close(new Sums(), BREACH);
     made.step(QUIET, NOW);
     expect(made.meanWeight()).toBe(10);
-    expect(made.secondsToRecover(10)).toBeCloseTo((RECOVER_NATS * 10) / 0.34, 6);
+    expect(made.secondsToRecover(new Sums(), 10)).toBeCloseTo((RECOVER_NATS * 10) / 0.34, 6);
   });
 
   it("says nothing of recovery while the gate is not closed by burn", () => {

@@ -27,7 +27,7 @@ import { Forecast } from "../../../src/forecast/forecast.ts";
  */
 const OBJECTIVE = 0.999;
 const HOLD_S = 360;
-const TUNING = { ...DEFAULT_TUNING, floorStart: 6.048, echoes: false };
+const TUNING = { ...DEFAULT_TUNING, floorStart: 6.048, learnAtOnce: 1.2, echoes: false };
 
 /** Floors of the prototype are shares of a 28-day budget; ours are burn-minutes. */
 const BUDGET_MINUTES = 28 * 24 * 60;

@@ -256,6 +256,16 @@ describe("replay", () => {
     expect(changes.at(-1)).toBe("650 closed fast-burn");
   });
 
+  it("blames the version whose rows fail, within two intervals", async () => {
+    const rows = ["t,lag,version,total,bad"];
+    for (let t = 0; t < 4000; t += 10) {
+      rows.push(`${t},10,1.4.1,9900,3`);
+      if (t >= 3600) rows.push(`${t},10,1.4.2,100,5`);
+    }
+    const { changes } = await play(rows.join("\n"));
+    expect(changes.at(-1)).toBe("3620 closed bad-version");
+  });
+
   it("compares policies on the same counts", async () => {
     const { out } = await play(csv(300, INCIDENT), { compare: true });
     const { compare } = JSON.parse(out) as {

@@ -37,7 +37,7 @@ describe("a carried copy knows everything the original knows", () => {
   const day = () => {
     for (let i = 0; i < 24 * 60; i++) {
       for (let index = 0; index < SLOS.length; index++)
-        rig.add({ total: 600, bad: i % 9 }, { index });
+        rig.add({ total: 600, bad: i % 9 }, { index, version: 2 + (i % 2) });
       rig.tick(MINUTE);
     }
   };

@@ -112,17 +112,28 @@ describe("Forecast", () => {
     expect(forecast.calibration80("1h")).toBeLessThan(0.5);
   });
 
-  it("knows the traffic of the last hour, whatever was before", () => {
+  it("widens intervals that have not held for a day, and takes that back when they do", () => {
+    const forecast = new Forecast(0.99);
+    let now = feed(forecast, 3 * 1440, (m) => [1000, Math.floor(m / 60) % 2 === 0 ? 0 : 40]);
+    expect(forecast.widening(HOUR)).toBeGreaterThan(1.2);
+    const wide = forecast.widening(HOUR);
+    now = feed(forecast, 12 * 1440, () => [1000, 4], now);
+    expect(forecast.widening(HOUR)).toBeLessThan(wide);
+    expect(forecast.widening(HOUR)).toBeGreaterThanOrEqual(1);
+  });
+
+  it("tells the traffic of the coming hours by the last one, and that of a day by the last half day", () => {
     const forecast = new Forecast(0.999);
-    expect(forecast.requestRate()).toBe(0);
+    expect(forecast.requestRate(HOUR)).toBe(0);
     let now = feed(forecast, 300, () => [60_000, 0]);
     now = feed(forecast, 60, () => [600, 0], now);
-    expect(forecast.requestRate()).toBeCloseTo(10, 9);
+    expect(forecast.requestRate(HOUR)).toBeCloseTo(10, 9);
+    expect(forecast.requestRate(DAY)).toBeGreaterThan(100);
     now = feed(forecast, 30, () => [0, 0], now);
-    expect(forecast.requestRate()).toBeCloseTo(5, 9);
+    expect(forecast.requestRate(HOUR)).toBeCloseTo(5, 9);
     // Two days in which nobody looked, then a minute
     forecast.minute(1200, 0, now + 2 * DAY, 1);
-    expect(forecast.requestRate()).toBeCloseTo(20, 9);
+    expect(forecast.requestRate(HOUR)).toBeCloseTo(20, 9);
   });
 
   it("never gives NaN, Infinity or an interval out of order, whatever comes", () => {
@@ -160,7 +171,7 @@ describe("Forecast", () => {
                 return high;
               });
             }
-            expect(Number.isFinite(forecast.requestRate())).toBe(true);
+            expect(Number.isFinite(forecast.requestRate(HOUR))).toBe(true);
             for (const horizon of ["1h", "24h"] as const) {
               const share = forecast.calibration80(horizon) ?? 0;
               expect(share >= 0 && share <= 1).toBe(true);

@@ -36,8 +36,24 @@ describe("decisionJson", () => {
       },
       forecast: {
         at: {
-          "1h": { burn: 40.1, lo80: 31, hi80: 52, lo95: 27, hi95: 61, calibration80: 0.81 },
-          "24h": { burn: 12, lo80: 2, hi80: 50, lo95: 1, hi95: 80, calibration80: null },
+          "1h": {
+            burn: 40.1,
+            lo80: 31,
+            hi80: 52,
+            lo95: 27,
+            hi95: 61,
+            calibration80: 0.81,
+            widened: 1,
+          },
+          "24h": {
+            burn: 12,
+            lo80: 2,
+            hi80: 50,
+            lo95: 1,
+            hi95: 80,
+            calibration80: null,
+            widened: 1.3,
+          },
         },
         exhaustion: {
           expected: "2026-05-04T21:00:37Z",

@@ -1,0 +1,128 @@
+import { describe, expect, it } from "vitest";
+import { restoreState, saveState } from "../../../src/journal/state-bytes.ts";
+import { GateRig } from "../../support/gate-rig.ts";
+import { slo } from "../../support/slo.ts";
+
+const OLD = 2;
+const NEW = 3;
+
+/** Per second: the old version's traffic, and the new one's. */
+function run(rig: GateRig, seconds: number, old: [number, number], fresh: [number, number]): void {
+  for (let s = 0; s < seconds; s++) {
+    rig.add({ total: old[0], bad: old[1] }, { version: OLD });
+    rig.add({ total: fresh[0], bad: fresh[1] }, { version: NEW });
+    rig.tick();
+  }
+}
+
+/** Half an hour of the old version alone. */
+function established(): GateRig {
+  const rig = new GateRig([slo()]);
+  run(rig, 1800, [990, 0], [0, 0]);
+  return rig;
+}
+
+describe("a new version that fails", () => {
+  it("closes the gate for itself within half a minute, though the service as a whole burns below 1", () => {
+    const rig = established();
+    // One of a hundred requests goes to it, and of those one in twenty fails: burn 0.5 of the service.
+    let seconds = 0;
+    while (rig.gate().state === "open" && seconds < 60) {
+      run(rig, 1, [990, 0], [10, seconds % 2]);
+      seconds++;
+    }
+    expect(seconds).toBeLessThanOrEqual(30);
+    const gate = rig.gate();
+    expect(gate).toMatchObject({ state: "closed", reason: "bad-version", allowed: false });
+    expect(gate.message).toMatch(/^version 3 is to blame: \d+ bad of \d+; the others: 2 0 of /);
+    expect(gate.burn["1h"]).toBeLessThan(1);
+    expect(gate.versions).toMatchObject([
+      { version: "3", suspect: true, state: "closed" },
+      { version: "2", suspect: false, state: "open" },
+    ]);
+    expect(gate.versions[0]!.budgetSpent).toBeGreaterThan(0);
+    expect(rig.gates.get("pay", "3")).toMatchObject({ allowed: false });
+    expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
+    expect(rig.gates.get("pay", "4")).toMatchObject({ allowed: true });
+  });
+
+  it("lets go of the gate when it has had no traffic for two minutes, and stays blamed", () => {
+    const rig = established();
+    run(rig, 60, [990, 0], [10, 1]);
+    expect(rig.gate().reason).toBe("bad-version");
+    run(rig, 125, [1000, 0], [0, 0]);
+    expect(rig.gate()).toMatchObject({ state: "open", reason: "ok" });
+    expect(rig.gates.get("pay", "3")).toMatchObject({ state: "closed", allowed: false });
+    // It comes back and is well: five minutes of proof.
+    run(rig, 600, [900, 0], [100, 0]);
+    expect(rig.gates.get("pay", "3")).toMatchObject({ state: "open", allowed: true });
+  });
+
+  it("is carried with all that is held against it", () => {
+    const rig = established();
+    run(rig, 60, [990, 0], [10, 1]);
+    const copy = new GateRig([], rig.now);
+    Object.assign(copy.counters, structuredClone(rig.counters));
+    restoreState(copy.gates, saveState(rig.gates).bytes().slice());
+    expect(copy.gates.list()).toEqual(rig.gates.list());
+    for (const one of [rig, copy]) run(one, 300, [990, 0], [10, 0]);
+    expect(copy.gates.list()).toEqual(rig.gates.list());
+    expect(copy.gates.get("pay", "3")).toEqual(rig.gates.get("pay", "3"));
+  });
+
+  it("is to blame for a burn that began with it when it has all the traffic", () => {
+    const rig = established();
+    run(rig, 120, [0, 0], [1000, 0]);
+    run(rig, 60, [0, 0], [1000, 100]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "bad-version" });
+    expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
+  });
+});
+
+describe("an innocent version", () => {
+  it("is not blamed for a dependency that fails for all alike", () => {
+    const rig = established();
+    run(rig, 300, [900, 0], [100, 0]);
+    run(rig, 600, [900, 45], [100, 5]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "fast-burn" });
+    expect(rig.gate().versions.some(({ suspect }) => suspect)).toBe(false);
+    expect(rig.gates.get("pay", "3")).toMatchObject({ state: "closed" });
+  });
+
+  it("is not blamed for its telemetry being faster than the others'", () => {
+    const rig = established();
+    for (let s = 0; s < 300; s++) {
+      const second = rig.now / 1000;
+      rig.add({ total: 10, bad: 5 }, { version: NEW });
+      // Twenty seconds later the others' errors of the same time arrive.
+      rig.add({ total: 990, bad: s < 20 ? 0 : 495 }, { version: OLD, second: second - 20 });
+      rig.tick();
+    }
+    expect(rig.gate().versions.some(({ suspect }) => suspect)).toBe(false);
+  });
+
+  it("is the old one, when it has always been as bad as that", () => {
+    const rig = new GateRig([slo()]);
+    run(rig, 600, [100, 1], [900, 0]);
+    expect(rig.gate().versions.some(({ suspect }) => suspect)).toBe(false);
+  });
+});
+
+describe("the versions in view", () => {
+  it("are bounded: beyond sixteen the longest silent goes, and counts of the rest go to other", () => {
+    const rig = new GateRig([slo()]);
+    for (let version = 2; version < 40; version++) {
+      rig.add({ total: 10 }, { version });
+      rig.tick();
+    }
+    expect(rig.gate().versions.length).toBeLessThanOrEqual(17);
+    rig.run(300, { total: 1 });
+    rig.add({ total: 10 }, { version: 50 });
+    rig.tick();
+    expect(rig.gate().versions[0]).toMatchObject({ version: "50", total: 10 });
+  });
+
+  it("are none where nobody tells them", () => {
+    expect(new GateRig([slo()]).run(60, { total: 100 }).gate().versions).toEqual([]);
+  });
+});
