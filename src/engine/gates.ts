@@ -61,6 +61,8 @@ export class Gates
   private readonly calendar: Calendar;
   private epoch: number;
   private term: Term | null = null;
+  /** The last term in which this process led; 0 before the first. */
+  private lastLed = 0;
   private nextRemoved: string[] = [];
   private nextBeginning: Beginning | null = null;
   private readonly counters: ReceiverCounters;
@@ -193,7 +195,10 @@ export class Gates
     this.term = term;
     this.epoch = epoch;
     if (term === null) return;
-    for (const gate of term.published) {
+    // Nobody led in between: the own state is newer than what came out of it.
+    const published = term.after > this.lastLed ? term.published : [];
+    this.lastLed = term.epoch;
+    for (const gate of published) {
       const track = this.byName.get(gate.slo);
       if (track === undefined) {
         this.nextRemoved.push(gate.slo);

@@ -111,6 +111,22 @@ describe("gates of a replica", () => {
     expect(gates.gates.get("pay")).toMatchObject({ state: "open", sequence: 42 });
   });
 
+  it("go on from their own state when nobody else led in between, though less of it was published", () => {
+    const gates = rig();
+    gates.gates.lead({ epoch: 7, after: 0, published: [] });
+    run(gates, 25);
+    expect(gates.gates.get("pay")?.state).toBe("open");
+    gates.gates.lead(null);
+    run(gates, 5);
+    gates.gates.lead({ epoch: 8, after: 7, published: [published()] });
+    run(gates, 1);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "open", epoch: 8 });
+    gates.gates.lead(null);
+    gates.gates.lead({ epoch: 10, after: 9, published: [published()] });
+    run(gates, 1);
+    expect(gates.gates.get("pay")).toMatchObject({ state: "closed", epoch: 10 });
+  });
+
   it("name what was published and is no SLO any more, and what was removed, but not what came back", () => {
     const gates = rig();
     gates.gates.lead({ epoch: 7, after: 6, published: [published({ slo: "gone" })] });
