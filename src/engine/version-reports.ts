@@ -20,7 +20,9 @@ export function versionReports(
 ): VersionReport[] {
   const second = now / SECOND;
   const since = track.breach === null ? second : track.breach.evidence.since / SECOND;
-  const seen = track.versions.list().filter(({ heard }) => second - heard <= IN_VIEW_S);
+  // 0 is no version.
+  const known = track.versions.list().filter(({ id }) => id !== 0);
+  const seen = known.filter(({ heard }) => second - heard <= IN_VIEW_S);
   const blamed = seen.some((v) => v.blamed && second - v.heard <= SERVING_S);
   return seen.map((v) => {
     const beyond = Math.max(0, v.bad - v.total * (1 - track.slo.objective));

@@ -123,6 +123,10 @@ describe("the versions in view", () => {
   });
 
   it("are none where nobody tells them", () => {
-    expect(new GateRig([slo()]).run(60, { total: 100 }).gate().versions).toEqual([]);
+    const rig = new GateRig([slo()]).run(60, { total: 100 });
+    expect(rig.gate().versions).toEqual([]);
+    rig.add({ total: 1 }, { version: 2 });
+    rig.run(20, { total: 100 });
+    expect(rig.gate().versions.map(({ version }) => version)).toEqual(["2"]);
   });
 });
