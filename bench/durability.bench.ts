@@ -11,6 +11,8 @@ import { figure, figures, must, printTable, ROUNDS, spread } from "./report.ts";
  * receive.bench.ts in turns; then each gets 200,000 spans a second for ten seconds, and answers are timed.
  */
 const SPANS = 1_000;
+/** On each of four connections: enough that nobody waits for a commit with nothing else to do. */
+const IN_FLIGHT = 16;
 const WARM_UP_MS = 2_000;
 const ROUND_MS = 3_000;
 const RATE = 200;
@@ -77,7 +79,7 @@ async function bench(): Promise<void> {
 async function saturate(
   engine: EngineProcess,
 ): Promise<{ perSecond: number; perCpuSecond: number }> {
-  const args = [engine.otlpGrpc, "4", "4", String(SPANS)];
+  const args = [engine.otlpGrpc, "4", String(IN_FLIGHT), String(SPANS)];
   const sender = fork(join(import.meta.dirname, "sender.ts"), args);
   const ask = async (question: "count" | "stop"): Promise<Sent> => {
     sender.send(question);
