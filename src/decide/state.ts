@@ -63,3 +63,17 @@ export function initialState(policy: GatePolicy, now: UnixMs): GateState {
     unknownSince: now,
   };
 }
+
+/** The record before anything was found. */
+export function noFindings(): Findings {
+  return {
+    burn: null,
+    calmSince: null,
+    settled: false,
+    badVersion: false,
+    exhausted: false,
+    replenished: false,
+    silence: null,
+    override: null,
+  };
+}

@@ -1,5 +1,5 @@
 import { forVersion } from "../decide/for-version.ts";
-import type { Findings } from "../decide/state.ts";
+import { noFindings } from "../decide/state.ts";
 import { COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
 import type { GateDecision, Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
@@ -76,16 +76,7 @@ export class Gates
   /** Overrides whose SLO is not there (yet), until they expire. */
   private readonly orphans = new Map<string, Override>();
   private now: UnixMs;
-  private readonly findings: Findings = {
-    burn: null,
-    calmSince: null,
-    settled: false,
-    badVersion: false,
-    exhausted: false,
-    replenished: false,
-    silence: null,
-    override: null,
-  };
+  private readonly findings = noFindings();
 
   constructor(parts: GatesParts) {
     this.calendar = parts.calendar;
