@@ -1,4 +1,13 @@
-import { CALM_SINCE, NOW, RECOVERY, TICK_BAD, TICK_EXPECTED, WORST_BURN } from "./row.ts";
+import {
+  CALM_BAD,
+  CALM_EXPECTED,
+  CALM_SINCE,
+  NOW,
+  RECOVERY,
+  TICK_BAD,
+  TICK_EXPECTED,
+  WORST_BURN,
+} from "./row.ts";
 
 /** Nats for being well again from which recovery counts. */
 export const RECOVER_NATS = 3;
@@ -38,7 +47,13 @@ export function stepRecovery(
   const gain = (expected * (b - 1) - row[TICK_BAD]! * Math.log(b)) / phi;
   row[RECOVERY] = Math.min(MOST_NATS, Math.max(0, row[RECOVERY]! + gain));
   if (row[RECOVERY]! < RECOVER_NATS) row[CALM_SINCE] = Number.NaN;
-  else if (Number.isNaN(row[CALM_SINCE]!)) row[CALM_SINCE] = row[NOW]!;
+  else if (Number.isNaN(row[CALM_SINCE]!)) {
+    row[CALM_SINCE] = row[NOW]!;
+    row[CALM_BAD] = row[CALM_EXPECTED] = 0;
+  } else {
+    row[CALM_BAD]! += row[TICK_BAD]!;
+    row[CALM_EXPECTED]! += expected;
+  }
 }
 
 /** The gate has closed at this burn: recovery begins at nothing. */

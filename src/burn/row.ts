@@ -71,4 +71,8 @@ export const ECHO_BINS = 96;
 /** Since when they stand, for each. */
 export const ECHO_SINCE = ECHO + ECHO_BINS;
 
-export const ROW_LENGTH = ECHO_SINCE + ECHO_BINS;
+/** Bad and expected requests since recovery is proven. */
+export const CALM_BAD = ECHO_SINCE + ECHO_BINS;
+export const CALM_EXPECTED = CALM_BAD + 1;
+
+export const ROW_LENGTH = CALM_EXPECTED + 1;

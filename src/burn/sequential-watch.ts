@@ -8,6 +8,8 @@ import { burnRate } from "./rate.ts";
 import { beginRecovery, CALM_BURN, RECOVER_NATS, stillBad } from "./recovery.ts";
 import {
   BAD,
+  CALM_BAD,
+  CALM_EXPECTED,
   CALM_SINCE,
   CLOSED,
   EXPECTED,
@@ -39,6 +41,8 @@ import type { Breach, BurnWatch, WindowSums } from "./watch.ts";
 
 /** Evidence for at least this burn is called fast. */
 const FAST_BURN = 8;
+/** Length of the short window. */
+const SHORT_WINDOW_S = 300;
 
 /**
  * The sequential detector of one SLO on the engine's clock: 10-second ticks step the row, and each second between
@@ -137,10 +141,13 @@ export class SequentialWatch implements BurnWatch {
   }
 
   settled(sums: WindowSums): boolean {
-    const bad = sums.bad(this.short);
+    const { row } = this;
+    // A hold may be shorter than five minutes: what was before recovery says nothing against it.
+    const isShort = row[NOW]! - row[CALM_SINCE]! < SHORT_WINDOW_S;
+    const bad = isShort ? row[CALM_BAD]! : sums.bad(this.short);
+    const expected = isShort ? row[CALM_EXPECTED]! : sums.total(this.short) * this.errorBudget;
     // One error is never proof of trouble, however little traffic there is.
-    if (bad <= meanWeight(this.row)) return true;
-    return bad <= CALM_BURN * sums.total(this.short) * this.errorBudget;
+    return bad <= meanWeight(row) || bad <= CALM_BURN * expected;
   }
 
   secondsToRecover(sums: WindowSums, requestsPerSecond: number): number | null {

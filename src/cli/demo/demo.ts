@@ -138,7 +138,7 @@ async function story(
   status = `Rolled back. The gate opens when recovery has lasted ${DEMO_HOLD}.`;
   view.event(
     rolledBackAt,
-    `payment is rolled back. This demo's gate opens after ${DEMO_HOLD} of proven recovery; the default is 6 minutes.`,
+    `payment is rolled back. This demo's gate opens after ${DEMO_HOLD} of proven recovery; the default is 5 minutes.`,
   );
   await until(() => gate().state === "open", "opening the gate again");
   view.event(Date.now(), `${view.paint("green", "open")}     ${gate().message}`);

@@ -1,7 +1,7 @@
 import type { LoadedSlos } from "../../config/load.ts";
 import { parseSlos } from "../../config/openslo.ts";
 
-/** How long recovery must last in the demo before a gate opens; the default is 6 minutes. */
+/** How long recovery must last in the demo before a gate opens; the default is 5 minutes. */
 export const DEMO_HOLD = "10s";
 export const DEMO_GATE = "payment-availability";
 

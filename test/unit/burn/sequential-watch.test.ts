@@ -100,7 +100,10 @@ describe("SequentialWatch", () => {
     const at = play(made, 600, 60, 100, 10) ?? 0;
     made.close(new Sums(30_000, 110), made.breach(new Sums()), START + at * SECOND);
     expect(made.calmSinceMs()).toBeNull();
-    play(made, at, 300, 100, 0);
+    play(made, at, 60, 100, 0);
+    // Within a short hold only what came since recovery counts.
+    expect(made.settled(new Sums(30_000, 60))).toBe(true);
+    play(made, at + 60, 300, 100, 0);
     expect(made.calmSinceMs()).toBeLessThanOrEqual(START + (at + 30) * SECOND);
     expect([made.settled(new Sums(30_000, 60)), made.settled(new Sums(30_000, 40))]).toEqual([
       false,
