@@ -10,7 +10,7 @@ import type { UnixMs } from "../model/time.ts";
 
 /** What became of a cumulative point whose counts did not become increases. */
 export const COUNTED = 0;
-export const NOT_COUNTED = -1; // first sight of a series older than this process, or out of order
+export const NOT_COUNTED = -1; // first sight of a series older than `listeningSince`, or out of order
 export const SERIES_LIMIT = -2; // no room for one more series
 
 const IDLE_MS = 3_600_000;

@@ -4,18 +4,13 @@ import type { UnixMs, UnixSecond } from "../model/time.ts";
 import type { BurnWindowPair } from "../model/window.ts";
 import { clearDispersion, dispersion, stepDispersion } from "./dispersion.ts";
 import { burnRate } from "./rate.ts";
+import { CALM_BURN, RECOVER_NATS } from "./recovery.ts";
 import { ROW_LENGTH, TICK_BAD, TICK_EXPECTED } from "./row.ts";
 import { TICK_S } from "./sequential.ts";
-import type { Breach, BurnWatch, WindowSums } from "./watch.ts";
+import { type Breach, type BurnWatch, FAST_BURN, type WindowSums } from "./watch.ts";
 
 /** Log-likelihood needed to close: odds of e^8, about 3,000 to 1, for the threshold against burn 1. */
 export const CLOSE_NATS = 8;
-/** A burn is fast when the pair stands for at least this burn rate. */
-const FAST_BURN = 8;
-/** Log-likelihood of being well again before recovery counts. */
-export const RECOVER_NATS = 3;
-/** While calm, the burn must have been below this, so that a milder trouble does not pass for recovery. */
-export const CALM_BURN = 1.5;
 const MIN_ALTERNATIVE = 1.4;
 
 /** Places of a pair's windows in `WindowSums`. */

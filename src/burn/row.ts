@@ -1,6 +1,6 @@
 /**
  * The state of one SLO's sequential detector: one row of doubles, stepped in place, so that a tick allocates
- * nothing and a snapshot is a copy. Five blocks of one slot per alternative, then single slots.
+ * nothing and a snapshot is a copy. Eight blocks of one slot per alternative, then single slots.
  * Times are unix seconds; expected counts are bad requests at burn 1.
  */
 

@@ -37,10 +37,8 @@ import {
   TICK_S,
 } from "./sequential.ts";
 import type { DetectorTuning } from "./tuning.ts";
-import type { Breach, BurnWatch, WindowSums } from "./watch.ts";
+import { type Breach, type BurnWatch, FAST_BURN, type WindowSums } from "./watch.ts";
 
-/** Evidence for at least this burn is called fast. */
-const FAST_BURN = 8;
 /** Length of the short window. */
 const SHORT_WINDOW_S = 300;
 

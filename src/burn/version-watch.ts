@@ -21,7 +21,7 @@ import { CELL_S, CELLS, VersionTrack } from "./version-track.ts";
 const MOST_VERSIONS = 16;
 const OTHER = 1;
 /** A version that was not heard of for so long receives no traffic. */
-const SILENT_S = 120;
+export const SILENT_S = 120;
 /** A cell that is not complete by then is not judged: what is missing may be all errors or none. */
 const LATEST_JUDGED_S = 60;
 /** Versions that are seen together at the beginning were there before. */

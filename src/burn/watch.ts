@@ -3,6 +3,9 @@ import type { StateCarrier } from "../model/state-carrier.ts";
 import type { DurationMs, UnixMs, UnixSecond } from "../model/time.ts";
 import type { BurnWindowPair } from "../model/window.ts";
 
+/** A burn of at least this, by evidence or by a pair's threshold, is called fast. */
+export const FAST_BURN = 8;
+
 /** Sums of the windows of one SLO, in requests. Index as the windows given to the rings. */
 export interface WindowSums {
   total(window: number): number;

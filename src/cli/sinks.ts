@@ -95,9 +95,11 @@ async function elected(settings: ConfigMapSinkSettings, parts: PublishingParts) 
     requests: () => totals.text(),
     onRequests: (text) => {
       if (!totals.compare(text)) return;
-      const percent = ((totals.difference ?? 0) * 100).toFixed(1);
+      const difference = totals.difference ?? 0;
+      const percent = (Math.abs(difference) * 100).toFixed(1);
+      const way = difference < 0 ? "fewer" : "more";
       log.warn(
-        `the leader counted ${percent} % of the last 5 minutes' requests more than this replica: does the Collector export to both?`,
+        `the leader counted ${percent} % ${way} of the last 5 minutes' requests than this replica: does the Collector export to both?`,
         { leader: election.leader() },
       );
     },

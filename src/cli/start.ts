@@ -134,10 +134,12 @@ async function build(
     onTerm: () => engine.nudge(clock.now()),
     log,
   });
+  undo.push(() => Promise.all(publishing.sinks.map((sink) => sink.close())));
   const sinks = [...options.sinks, ...publishing.sinks];
   const metrics: EngineMetrics = createMetrics({
     counters,
     forgottenEarly: () => memory.forgottenEarly,
+    versions: () => journalled.versions.size,
     journal: () => journal.state(),
     reader: gates,
     version: options.version,
@@ -230,7 +232,9 @@ async function build(
       }),
     );
     await Promise.race([publishing.stop(), delay(CLOSE_GRACE_MS)]);
-    await journal.close();
+    const closed = await Promise.race([journal.close().then(() => true), delay(CLOSE_GRACE_MS)]);
+    if (closed !== true)
+      log.error("the state was not stored in time", { withinMs: CLOSE_GRACE_MS });
     lock.release();
   };
 

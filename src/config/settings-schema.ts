@@ -45,7 +45,8 @@ const tls = strict({
 
 const limits = {
   max_recv_msg_size_mib: whole(1, 1024, "MiB").meta({
-    description: "Largest request, also after decompression, MiB. Default 64.",
+    description:
+      "Largest request, also after decompression, MiB; OTLP/JSON at most 16. Default 64.",
   }),
   max_in_flight_mib: whole(1, 65_536, "MiB").meta({
     description:

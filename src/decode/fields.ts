@@ -97,4 +97,3 @@ export const BUCKETS_COUNT = 0x10;
 export const FLAG_NO_RECORDED_VALUE = 1;
 export const TEMPORALITY_DELTA = 1;
 export const TEMPORALITY_CUMULATIVE = 2;
-export const STATUS_CODE_ERROR = 2;

@@ -1,10 +1,10 @@
+import { SILENT_S } from "../burn/version-watch.ts";
 import type { GateStateName, VersionReport } from "../model/gate.ts";
 import { SECOND, type UnixMs } from "../model/time.ts";
 import type { Track } from "./track.ts";
 
 /** A version that was not heard of for so long is no longer in view. */
 const IN_VIEW_S = 24 * 3600;
-const SERVING_S = 120;
 
 /**
  * The versions of one SLO, the newest first. Nothing when nobody tells versions.
@@ -23,7 +23,7 @@ export function versionReports(
   // 0 is no version.
   const known = track.versions.list().filter(({ id }) => id !== 0);
   const seen = known.filter(({ heard }) => second - heard <= IN_VIEW_S);
-  const blamed = seen.some((v) => v.blamed && second - v.heard <= SERVING_S);
+  const blamed = seen.some((v) => v.blamed && second - v.heard <= SILENT_S);
   return seen.map((v) => {
     const beyond = Math.max(0, v.bad - v.total * (1 - track.slo.objective));
     return {
@@ -33,7 +33,7 @@ export function versionReports(
       bad: v.bad,
       budgetSpent: budget > 0 ? beyond / budget : null,
       suspect: v.blamed,
-      serving: second - v.heard <= SERVING_S || v.heard >= since,
+      serving: second - v.heard <= SILENT_S || v.heard >= since,
     };
   });
 }

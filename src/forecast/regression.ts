@@ -55,18 +55,6 @@ export class SlidingRegression extends LeastSquares {
     this.sumAnew();
   }
 
-  /** Weighted mean of y over the newest `steps` steps, and the sum of the weights; looks at each of them. */
-  meanOfNewest(steps: number): { readonly mean: number; readonly weight: number } {
-    let weight = 0;
-    let sum = 0;
-    for (let age = 0; age < Math.min(steps, this.capacity); age++) {
-      const slot = this.slotOf(age);
-      weight += this.weights[slot]!;
-      sum += this.weights[slot]! * this.ys[slot]!;
-    }
-    return { mean: weight > 0 ? sum / weight : 0, weight };
-  }
-
   override carry(state: StateCarrier): void {
     super.carry(state);
     state.numbers(this.ys);

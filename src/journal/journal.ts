@@ -271,7 +271,7 @@ export class Journal implements Admission, ChangeLog {
     const record = new PackedWriter(this.body.length + 8);
     writeRecord(record, kind, this.body);
     this.next.changes.push(record.bytes());
-    if (this.trouble !== null) this.forgetOldTicks();
+    this.forgetOldTicks();
   }
 
   private forgetOldTicks(): void {

@@ -121,10 +121,12 @@ export class KubeClient {
   private call<T>(what: string, orNull: true, make: Make<T>): Promise<T | null>;
   private call<T>(what: string, orNull: false, make: Make<T>): Promise<T>;
   private async call<T>(what: string, orNull: boolean, make: Make<T>): Promise<T | null> {
+    // One for both attempts: the election counts on it that a call is over in time.
+    const options = deadline();
     for (let attempt = 1; ; attempt++) {
       this.loaded ??= load(this.settings);
       try {
-        return await make(this.loaded, deadline());
+        return await make(this.loaded, options);
       } catch (thrown) {
         const status = thrown instanceof ApiException ? thrown.code : null;
         if (status === 401 && attempt === 1) {

@@ -28,6 +28,7 @@ export interface OutboxSettings {
 
 /** Bytes of records that mean nothing any more, beyond which the file is written anew. */
 const GARBAGE_BYTES = 1024 * 1024;
+const RETRY_MS = 1000;
 
 /**
  * Changes that wait for a sink in a file: they survive the end of the process, and go out after the next start in the order in
@@ -50,6 +51,8 @@ export class Outbox implements TransitionQueue {
   private fileBytes = 0;
   private liveBytes = 0;
   private syncing = false;
+  /** When a file that could not be written is tried again, on the clock of `performance`. */
+  private retryAt = Number.NEGATIVE_INFINITY;
   private broken = false;
 
   private constructor(settings: OutboxSettings) {
@@ -188,11 +191,15 @@ export class Outbox implements TransitionQueue {
   }
 
   private sync(): void {
-    if (this.syncing || this.file === null) return;
+    const { file } = this;
+    if (this.syncing || file === null) return;
     this.syncing = true;
-    fdatasync(this.file, () => {
-      // A file that is closed meanwhile was synced before. Other failures show at the next write.
+    fdatasync(file, (error) => {
       this.syncing = false;
+      // After a failed sync nobody knows what the file holds. One that is closed meanwhile was synced before.
+      if (error === null || this.file !== file) return;
+      this.report(error);
+      this.abandonFile();
     });
   }
 
@@ -200,6 +207,8 @@ export class Outbox implements TransitionQueue {
   private tidy(): void {
     const garbage = this.fileBytes - this.liveBytes;
     if (this.file !== null && garbage < Math.max(GARBAGE_BYTES, this.liveBytes)) return;
+    // All of it is written anew: a disk that fails is not asked at every change.
+    if (this.file === null && performance.now() < this.retryAt) return;
     this.rewrite();
   }
 
@@ -208,6 +217,7 @@ export class Outbox implements TransitionQueue {
       this.replaceFile();
       this.broken = false;
     } catch (error) {
+      this.retryAt = performance.now() + RETRY_MS;
       this.report(error);
     }
   }

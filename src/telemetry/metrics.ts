@@ -11,6 +11,8 @@ export interface MetricsSettings {
   readonly reader: Pick<GateReader, "list">;
   /** Fingerprints that had to make room before 15 minutes were over; default: none. */
   readonly forgottenEarly?: () => number;
+  /** Names of versions that are told apart; default: none. */
+  readonly versions?: () => number;
   /** Read at every scrape; default: there is none. */
   readonly journal?: () => JournalState;
   readonly version: string;
@@ -82,6 +84,15 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
     collect() {
       this.reset();
       this.inc(forgottenEarly?.() ?? 0);
+    },
+  });
+  const { versions } = settings;
+  new Gauge({
+    name: "slogate_version_names",
+    help: "Values of service.version told apart, over all services; from 4096 on new ones count as other.",
+    registers,
+    collect() {
+      this.set(versions?.() ?? 0);
     },
   });
   if (settings.journal !== undefined) addJournalMetrics(registers, settings.journal);

@@ -199,7 +199,7 @@ describe.skipIf(binary === null || otelcol === null || !hasKubectl)("two replica
       what: `the notice:\n${second.stderr()}`,
       timeoutMs: 60_000,
     });
-    expect(second.stderr()).toMatch(/the leader counted 100\.0 % .* more than this replica/);
+    expect(second.stderr()).toMatch(/the leader counted 100\.0 % more .* than this replica/);
   }, 90_000);
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { CLOSE_NATS, PairWatch, RECOVER_NATS } from "../../../src/burn/pair-watch.ts";
+import { CLOSE_NATS, PairWatch } from "../../../src/burn/pair-watch.ts";
+import { RECOVER_NATS } from "../../../src/burn/recovery.ts";
 import type { Breach, WindowSums } from "../../../src/burn/watch.ts";
 import { HOUR, MINUTE, SECOND } from "../../../src/model/time.ts";
 import type { BurnWindowPair } from "../../../src/model/window.ts";
