@@ -103,17 +103,42 @@ export class VersionWatch {
     return false;
   }
 
+  /** When versions that are to blame will have been silent long enough; null while one of them serves. */
+  freeFrom(now: UnixSecond): UnixSecond | null {
+    let from: UnixSecond | null = null;
+    for (const track of this.tracks) {
+      if (!track.blamed || now - track.heard > SILENT_S) continue;
+      if (now - track.heard <= CELL_S) return null;
+      from = Math.max(from ?? 0, track.heard + SILENT_S);
+    }
+    return from;
+  }
+
   /**
    * The SLO's burn closed the gate with evidence since then: the version that is being rolled out is to blame when the trouble
-   * began with it and it has nearly all of the traffic, where there is nothing left to compare it with.
+   * began with it and it has nearly all of the traffic, where there is nothing left to compare it with. Asked again in the
+   * first minute: of a sudden change of version the closing's own seconds hold requests of both.
    */
   blameRollout(since: UnixSecond, now: UnixSecond): void {
     for (const track of this.tracks) {
       const began = since - track.first;
       const within = began >= -BEGINNING_S && began <= ROLLOUT_S;
-      if (track.id > OTHER && track.isNew(now) && within && track.share > NEARLY_ALL)
+      if (track.blamed || track.id <= OTHER || !track.isNew(now) || !within) continue;
+      if (track.share > NEARLY_ALL || this.shareSince(track, since) > NEARLY_ALL)
         this.blame(track, now);
     }
+  }
+
+  /** The version's part of the requests of whole cells after that; 0 before there are some. */
+  private shareSince(track: VersionTrack, since: UnixSecond): number {
+    let own = 0;
+    let total = 0;
+    const from = Math.max(Math.ceil(since / CELL_S), this.head - CELLS + 1);
+    for (let cell = from; cell <= this.head; cell++) {
+      own += track.totalOf(cell);
+      for (const other of this.tracks) total += other.totalOf(cell);
+    }
+    return total > 0 ? own / total : 0;
   }
 
   carry(state: StateCarrier): void {

@@ -64,7 +64,7 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
   }
 }
 
-function badVersion({ versions }: Omit<GateDecision, "message">): string {
+function badVersion({ versions, reopen, decidedAt }: Omit<GateDecision, "message">): string {
   const guilty = versions.filter(({ suspect }) => suspect);
   const told = guilty.map(
     ({ version, total, bad }) =>
@@ -74,7 +74,14 @@ function badVersion({ versions }: Omit<GateDecision, "message">): string {
   const others = rest.map(
     ({ version, total, bad }) => `${version} ${count(bad)} of ${count(total)}`,
   );
-  return [...told, ...(others.length > 0 ? [`the others: ${others.join(", ")}`] : [])].join("; ");
+  const opens = reopen?.expected ?? null;
+  return [
+    ...told,
+    ...(others.length > 0 ? [`the others: ${others.join(", ")}`] : []),
+    ...(opens === null
+      ? []
+      : [`it has no traffic now, opens in ${spell(opens - decidedAt)} if that lasts`]),
+  ].join("; ");
 }
 
 function burns(facts: Circumstances): string {

@@ -92,11 +92,21 @@ function circumstances(
 
 /** When the gate is expected to open; null while nothing points that way. */
 function reopenAt(track: Track, now: UnixMs): UnixMs | null {
-  const { gate, override, watch } = track;
+  const { gate, override } = track;
   if (gate.reason === "override") return override?.expiresAt ?? null;
   // A calendar period's end brings a new budget; when enough old errors have rolled off, nobody knows.
   if (gate.reason === "budget-exhausted") return track.periodEndsAt();
-  if (gate.burnClosed === null) return null;
+  if (gate.reason === "bad-version") {
+    const free = track.versions.freeFrom(now / SECOND);
+    if (free === null) return null;
+    const burn = gate.burnClosed === null ? now : recoveredAt(track, now);
+    return burn === null ? null : Math.max(free * SECOND, burn);
+  }
+  return gate.burnClosed === null ? null : recoveredAt(track, now);
+}
+
+function recoveredAt(track: Track, now: UnixMs): UnixMs | null {
+  const { gate, watch } = track;
   const calm = watch.calmSinceMs();
   if (calm !== null) return Math.max(now, calm + gate.holdMs);
   if (watch.recoveryNats() === 0) return null;

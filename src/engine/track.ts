@@ -149,6 +149,7 @@ export class Track implements WindowSums {
 
     const breach = this.slo.sampledUpstream ? null : this.watch.breach(this, now);
     findings.burn = breach === null ? this.forecastCloses(now) : reasonOf(breach);
+    this.lookForRollout(now);
     findings.badVersion = !this.slo.sampledUpstream && this.versions.suspectServes(nowSecond);
     findings.calmSince = this.watch.calmSinceMs();
     findings.settled = this.watch.settled(this);
@@ -261,6 +262,13 @@ export class Track implements WindowSums {
     this.periodEnd = state.number(this.periodEnd);
   }
 
+  /** In the first minute after burn has closed the gate. */
+  private lookForRollout(now: UnixMs): void {
+    const { gate, breach } = this;
+    if (gate.burnClosed === null || breach === null || now - gate.since > MINUTE) return;
+    this.versions.blameRollout(breach.evidence.since / SECOND, Math.floor(now / SECOND));
+  }
+
   /** Burn may have closed the gate or let it go: detector and forecast begin anew then. */
   private turned(before: GateState, breach: Breach | null, now: UnixMs): void {
     const { burnClosed, holdMs } = this.gate;
@@ -268,7 +276,6 @@ export class Track implements WindowSums {
       this.breach = breach;
       this.watch.close(this, breach, now);
       const since = breach?.evidence.since ?? now;
-      this.versions.blameRollout(since / SECOND, Math.floor(now / SECOND));
       this.forecast.restart(since, true, breach?.bad ?? 0, breach?.atBurn1 ?? 0);
     } else if (before.burnClosed !== null && burnClosed === null) {
       this.breach = null;

@@ -49,8 +49,11 @@ describe("a new version that fails", () => {
   it("lets go of the gate when it has had no traffic for two minutes, and stays blamed", () => {
     const rig = established();
     run(rig, 60, [990, 0], [10, 1]);
-    expect(rig.gate().reason).toBe("bad-version");
-    run(rig, 125, [1000, 0], [0, 0]);
+    expect(rig.gate()).toMatchObject({ reason: "bad-version", reopen: { expected: null } });
+    run(rig, 30, [1000, 0], [0, 0]);
+    expect(rig.gate().reopen?.expected).toBe(rig.now + 89_000);
+    expect(rig.gate().message).toMatch(/no traffic now, opens in 89 s if that lasts$/);
+    run(rig, 95, [1000, 0], [0, 0]);
     expect(rig.gate()).toMatchObject({ state: "open", reason: "ok" });
     expect(rig.gates.get("pay", "3")).toMatchObject({ state: "closed", allowed: false });
     // It comes back and is well: five minutes of proof.
@@ -76,6 +79,23 @@ describe("a new version that fails", () => {
     run(rig, 60, [0, 0], [1000, 100]);
     expect(rig.gate()).toMatchObject({ state: "closed", reason: "bad-version" });
     expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
+  });
+});
+
+describe("a bad version that took all the traffic at once", () => {
+  it("is to blame within half a minute, so that the next one passes", () => {
+    const rig = established();
+    // In the middle of a cell, which then holds requests of both.
+    run(rig, 5, [990, 0], [0, 0]);
+    let seconds = 0;
+    while (rig.gate().reason !== "bad-version" && seconds < 120) {
+      run(rig, 1, [0, 0], [1000, 300]);
+      seconds++;
+    }
+    expect(seconds).toBeLessThanOrEqual(30);
+    expect(rig.gates.get("pay", "3")).toMatchObject({ allowed: false });
+    expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
+    expect(rig.gates.get("pay", "4")).toMatchObject({ allowed: true });
   });
 });
 
