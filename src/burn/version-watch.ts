@@ -116,8 +116,8 @@ export class VersionWatch {
 
   /**
    * The SLO's burn closed the gate with evidence since then: the version that is being rolled out is to blame when the trouble
-   * began with it and it has nearly all of the traffic, where there is nothing left to compare it with. Asked again in the
-   * first minute: of a sudden change of version the closing's own seconds hold requests of both.
+   * began with it and it has nearly all of the traffic, where there is nothing left to compare it with. Asked again for
+   * some time: of a sudden change of version the closing's own seconds hold requests of both.
    */
   blameRollout(since: UnixSecond, now: UnixSecond): void {
     for (const track of this.tracks) {
@@ -129,12 +129,13 @@ export class VersionWatch {
     }
   }
 
-  /** The version's part of the requests of whole cells after that; 0 before there are some. */
+  /** The version's part of the requests of whole and complete cells after that; 0 before there are some. */
   private shareSince(track: VersionTrack, since: UnixSecond): number {
     let own = 0;
     let total = 0;
     const from = Math.max(Math.ceil(since / CELL_S), this.head - CELLS + 1);
-    for (let cell = from; cell <= this.head; cell++) {
+    // Of a cell that is not complete, the version with the faster telemetry has nearly all.
+    for (let cell = from; cell < this.next; cell++) {
       own += track.totalOf(cell);
       for (const other of this.tracks) total += other.totalOf(cell);
     }

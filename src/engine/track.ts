@@ -262,10 +262,10 @@ export class Track implements WindowSums {
     this.periodEnd = state.number(this.periodEnd);
   }
 
-  /** In the first minute after burn has closed the gate. */
+  /** For some time after burn has closed the gate: a version that fell silent may only be late for a minute. */
   private lookForRollout(now: UnixMs): void {
     const { gate, breach } = this;
-    if (gate.burnClosed === null || breach === null || now - gate.since > MINUTE) return;
+    if (gate.burnClosed === null || breach === null || now - gate.since > 2 * MINUTE) return;
     this.versions.blameRollout(breach.evidence.since / SECOND, Math.floor(now / SECOND));
   }
 

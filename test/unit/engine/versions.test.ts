@@ -83,7 +83,7 @@ describe("a new version that fails", () => {
 });
 
 describe("a bad version that took all the traffic at once", () => {
-  it("is to blame within half a minute, so that the next one passes", () => {
+  it("is to blame once the old one is silent and not late, so that the next one passes", () => {
     const rig = established();
     // In the middle of a cell, which then holds requests of both.
     run(rig, 5, [990, 0], [0, 0]);
@@ -92,7 +92,7 @@ describe("a bad version that took all the traffic at once", () => {
       run(rig, 1, [0, 0], [1000, 300]);
       seconds++;
     }
-    expect(seconds).toBeLessThanOrEqual(30);
+    expect(seconds).toBeLessThanOrEqual(90);
     expect(rig.gates.get("pay", "3")).toMatchObject({ allowed: false });
     expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
     expect(rig.gates.get("pay", "4")).toMatchObject({ allowed: true });
