@@ -8,8 +8,11 @@ import { flatData, jsonShards, shardOf, shardsNeeded, urgentPart } from "./manif
 
 /** Readers of a ConfigMap and etcd are spared more than one write a second. */
 const WRITE_INTERVAL_MS: DurationMs = SECOND;
-/** What only refreshes is written this often: decisions are valid for a minute. */
-const REFRESH_MS: DurationMs = 10 * SECOND;
+/**
+ * What only refreshes is written this often at most: decisions are valid for a minute. Shorter than the ten seconds in which
+ * every decision comes again, or one that comes after a late write would be left to the next ten.
+ */
+const REFRESH_MS: DurationMs = 8 * SECOND;
 
 export interface ConfigMapSinkParts {
   readonly maps: GateMaps;
@@ -55,7 +58,7 @@ export function configMapSink(parts: ConfigMapSinkParts): DecisionSink {
   const write = async (signal: AbortSignal): Promise<void> => {
     await passed(writtenAt + WRITE_INTERVAL_MS - monotonicMs(), signal);
     mayGoOn(signal);
-    const refresh = monotonicMs() - refreshedAt >= REFRESH_MS - SECOND / 2;
+    const refresh = monotonicMs() - refreshedAt >= REFRESH_MS;
     const decisions = [...latest.values()].sort((a, b) => (a.slo < b.slo ? -1 : 1));
     const shards = shardsNeeded(decisions, maps.shards);
     const moved = shards !== maps.shards;
@@ -74,7 +77,7 @@ export function configMapSink(parts: ConfigMapSinkParts): DecisionSink {
   };
 
   const writeWhenDue = async (signal: AbortSignal): Promise<void> => {
-    const due = monotonicMs() - refreshedAt >= REFRESH_MS - SECOND / 2;
+    const due = monotonicMs() - refreshedAt >= REFRESH_MS;
     if (!urgent && changed.size === 0 && !due) return;
     try {
       await withinDeadline("config_map", writing, signal);

@@ -33,7 +33,7 @@ async function newNamespace(): Promise<string> {
 }
 
 /** A writer as the leader of a term has it: what is there was read. */
-async function writer(namespace: string, epoch = 3) {
+async function writer(namespace: string, epoch = 3, monotonicMs = () => performance.now()) {
   const logged: string[] = [];
   const say = (message: string, fields?: unknown) =>
     void logged.push(`${message} ${JSON.stringify(fields)}`);
@@ -44,7 +44,7 @@ async function writer(namespace: string, epoch = 3) {
   let deposed = false;
   const sink = configMapSink({
     maps,
-    monotonicMs: () => performance.now(),
+    monotonicMs,
     epoch: () => epoch,
     onDeposed: () => {
       deposed = true;
@@ -116,6 +116,19 @@ describe.skipIf(source === null || !hasKubectl)("the ConfigMap of gates", () => 
     });
     const shard = await dataOf(namespace, `${NAME}-json-0`);
     expect(JSON.parse(shard["pay.json"] ?? "")).toEqual(decisionMessage(pay));
+  });
+
+  it("renews what it holds every ten seconds, also after a renewal that was late", async () => {
+    const namespace = await newNamespace();
+    let nowMs = 0;
+    const { sink } = await writer(namespace, 3, () => nowMs);
+    for (const atMs of [0, 10_700, 20_000, 30_000]) {
+      nowMs = atMs;
+      const refreshed = decision({ decidedAt: 1_777_888_877_000 + atMs });
+      await sink.publish([refreshed], inTime());
+      const shard = await dataOf(namespace, `${NAME}-json-0`);
+      expect(JSON.parse(Object.values(shard)[0] ?? "")).toEqual(decisionMessage(refreshed));
+    }
   });
 
   it("forgets an SLO that is gone, also one that went while nobody was there", async () => {

@@ -167,7 +167,7 @@ describe.skipIf(binary === null || otelcol === null || !hasKubectl)("two replica
     );
     const seen = watch.seen.length;
     await waitFor(() => (watch.last() && watch.seen.length >= seen + 2 ? true : undefined), {
-      what: "two more refreshes",
+      what: `two more refreshes:\n${first.stderr()}\n\n${second.stderr()}`,
       timeoutMs: 30_000,
     });
     expectGrowing(watch);
