@@ -32,6 +32,19 @@ export interface RequestDelta {
   readonly baseLines?: BaseLines | undefined;
 }
 
+/** What one request adds to the receiver's counters when it is admitted; items are spans or metric points. */
+export interface Taken {
+  /** Of the request, as it was handed over. */
+  readonly bytes: number;
+  readonly spans: number;
+  readonly points: number;
+  readonly late: number;
+  readonly skewed: number;
+  readonly unverified: number;
+  /** Items not counted, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
 export const BASE_LINE_WORDS = 4;
 export const BASE_LINE_NUMBERS = 4;
 

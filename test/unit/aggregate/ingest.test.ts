@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_AGE_S, MAX_SKEW_S } from "../../../src/aggregate/ingest.ts";
+import { MAX_AGE_S, MAX_SKEW_S } from "../../../src/aggregate/otlp-reader.ts";
 import { defaultIndicator } from "../../../src/config/default-indicator.ts";
 import type { Slo } from "../../../src/model/slo.ts";
 import { IngestRig, NOW_S, type Outcome, sloOf, spanSlo } from "../../support/ingest-rig.ts";

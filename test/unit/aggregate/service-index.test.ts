@@ -93,7 +93,7 @@ describe("the cost of a span", () => {
 
   /** Wraps the resource condition of every rule of "shop" in a count. */
   function countResourceTests(rig: IngestRig): () => number {
-    const { rules } = rig.consumer as unknown as { rules: RuleSet };
+    const { rules } = (rig.consumer as unknown as { reader: { rules: RuleSet } }).reader;
     const name = utf8.encode("shop");
     let asked = 0;
     for (const rule of rules.spans.find(name, 0, name.length)) {
