@@ -8,7 +8,8 @@ import { COUNT_UNIT } from "../model/delta.ts";
 import type { UnixSecond } from "../model/time.ts";
 import { countAtOrBelow } from "./histogram.ts";
 import type { PointRule } from "./rules.ts";
-import { COUNTED, MAX_VALUES, SERIES_LIMIT, type SeriesStore } from "./series.ts";
+import { COUNTED, SERIES_LIMIT, type SeriesStore } from "./series.ts";
+import { MAX_VALUES } from "./series-rows.ts";
 import type { Tally } from "./tally.ts";
 
 /** Why a point gave nothing although a rule asked for it. */

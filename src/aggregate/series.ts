@@ -1,12 +1,17 @@
 import type { PointRecord } from "../decode/point-record.ts";
 import { toDouble } from "../decode/wire.ts";
-import {
-  BASE_LINE_NUMBERS,
-  BASE_LINE_WORDS,
-  type BaseLines,
-  emptyBaseLines,
-} from "../model/delta.ts";
+import { BASE_LINE_NUMBERS, type BaseLines, emptyBaseLines } from "../model/delta.ts";
 import type { UnixMs } from "../model/time.ts";
+import {
+  FIELDS,
+  KEY_WORDS,
+  MAX_VALUES,
+  SEEN_AT,
+  SeriesRows,
+  START,
+  TIME,
+  VALUES,
+} from "./series-rows.ts";
 
 /** What became of a cumulative point whose counts did not become increases. */
 export const COUNTED = 0;
@@ -16,17 +21,8 @@ export const SERIES_LIMIT = -2; // no room for one more series
 const IDLE_MS = 3_600_000;
 /** Looking for idle series goes over all of them, so it is not done at every request of a full store. */
 const DROP_IDLE_EVERY_MS = 60_000;
-const FIRST_SLOTS = 1024;
+const FIRST_UNDOS = 1024;
 const FIRST_LINES = 64;
-const KEY_WORDS = BASE_LINE_WORDS;
-
-/** The doubles of one series stand together: looking one up touches two places in memory and not seven. */
-const START = 0; // ns as doubles: rounded to 256 ns, only compared for order
-const TIME = 1;
-const SEEN_AT = 2;
-const VALUES = 3; // as many as one SLO can read of a point
-export const MAX_VALUES = 2;
-const FIELDS = VALUES + MAX_VALUES;
 
 /**
  * Last values of cumulative series, so that a point can be turned into its increase. Keyed by the series' identity and
@@ -43,42 +39,38 @@ const FIELDS = VALUES + MAX_VALUES;
  */
 export class SeriesStore {
   readonly limit: number;
-  size = 0;
-  /** Grows when slots move. */
-  rehashes = 0;
+  /** How often rows have moved. */
+  moves = 0;
   private listeningSince: number;
   private nextDropAt = Number.NEGATIVE_INFINITY;
-  private mask: number;
-  private keys: Int32Array; // the sum of 128-bit hashes: the series' and its selectors'
-  private used: Uint8Array;
-  private state: Float64Array;
+  /** Keyed by the sum of two hashes: the series' and its selectors'. */
+  private readonly rows = new SeriesRows();
   /** What to write back where, oldest first, of all that is not settled. Places are counted since the beginning. */
   private undoFrom = 0;
   private undoTo = 0;
   private undoBase = 0; // place of the arrays' first entry
   private requestAt = 0; // place of the present request's first entry
-  private undoSlot = new Int32Array(FIRST_SLOTS);
-  private undoState = new Float64Array(FIRST_SLOTS * FIELDS);
+  private undoRow = new Int32Array(FIRST_UNDOS);
+  private undoState = new Float64Array(FIRST_UNDOS * FIELDS);
   private readonly key = new Int32Array(KEY_WORDS);
   private lines = emptyBaseLines(FIRST_LINES);
 
-  /** @param limit most series times SLOs that read them; about 130 to 250 bytes each */
+  /** @param limit most series times SLOs that read them; 64 to 128 bytes each */
   constructor(listeningSince: UnixMs, limit = 1_000_000) {
     this.listeningSince = listeningSince * 1e6;
     this.limit = limit;
-    this.mask = FIRST_SLOTS - 1;
-    this.keys = new Int32Array(FIRST_SLOTS * KEY_WORDS);
-    this.used = new Uint8Array(FIRST_SLOTS);
-    this.state = new Float64Array(FIRST_SLOTS * FIELDS);
+  }
+
+  get size(): number {
+    return this.rows.size;
   }
 
   /** A new request. A full store forgets its idle series here. */
   begin(now: UnixMs): void {
     this.requestAt = this.undoTo;
-    // Only between requests: slots move, and what was to be undone could not be found again.
     if (this.size >= this.limit && now >= this.nextDropAt) {
       this.nextDropAt = now + DROP_IDLE_EVERY_MS;
-      this.rehash(this.mask + 1, now - IDLE_MS);
+      this.drop(now - IDLE_MS);
     }
   }
 
@@ -99,13 +91,13 @@ export class SeriesStore {
     const time = toDouble(point.timeHi, point.timeLo);
     const key = this.key;
     for (let i = 0; i < KEY_WORDS; i++) key[i] = point.series[i]! + reader[i]!;
-    const slot = this.slotFor(key);
-    if (slot < 0) return SERIES_LIMIT;
-    const state = this.state;
-    const at = slot * FIELDS;
+    const row = this.rowOf(key);
+    if (row < 0) return SERIES_LIMIT;
+    const { state } = this.rows;
+    const at = row * FIELDS;
     const lastTime = state[at + TIME]!;
     if (time <= lastTime) return NOT_COUNTED;
-    this.remember(slot, at);
+    this.remember(row, at);
     // Never seen: as if it had restarted, when it is young enough to have had no past.
     const isFirst = Number.isNaN(lastTime);
     let fromZero = start !== state[at + START] && start >= lastTime;
@@ -128,7 +120,7 @@ export class SeriesStore {
     if (length === 0) return undefined;
     const lines = this.roomFor(length);
     for (let place = this.requestAt; place < this.undoTo; place++) {
-      this.copyOut(this.undoSlot[place - this.undoBase]!, lines, lines.length++);
+      this.copyOut(this.undoRow[place - this.undoBase]!, lines, lines.length++);
     }
     return lines;
   }
@@ -138,7 +130,7 @@ export class SeriesStore {
     return this.undoTo;
   }
 
-  /** Takes back everything since `begin`. A series first seen since keeps its slot: probe chains must not break. */
+  /** Takes back everything since `begin`. A series first seen since keeps its row. */
   rollback(): void {
     this.rollbackTo(this.requestAt);
   }
@@ -148,8 +140,8 @@ export class SeriesStore {
     this.undoFrom = Math.max(this.undoFrom, mark);
     const settled = this.undoFrom - this.undoBase;
     // Under load there is always something in flight: the log moves up before it grows.
-    if (this.undoFrom < this.undoTo && settled * 2 < this.undoSlot.length) return;
-    this.undoSlot.copyWithin(0, settled, this.undoTo - this.undoBase);
+    if (this.undoFrom < this.undoTo && settled * 2 < this.undoRow.length) return;
+    this.undoRow.copyWithin(0, settled, this.undoTo - this.undoBase);
     this.undoState.copyWithin(0, settled * FIELDS, (this.undoTo - this.undoBase) * FIELDS);
     this.undoBase = this.undoFrom;
   }
@@ -163,21 +155,20 @@ export class SeriesStore {
   restore(lines: BaseLines, now: UnixMs): void {
     for (let line = 0; line < lines.length; line++) {
       for (let i = 0; i < KEY_WORDS; i++) this.key[i] = lines.key[line * KEY_WORDS + i]!;
-      const slot = this.slotFor(this.key);
-      if (slot < 0) return;
-      const at = slot * FIELDS;
+      const row = this.rowOf(this.key);
+      if (row < 0) return;
+      const { state } = this.rows;
+      const at = row * FIELDS;
       const from = line * BASE_LINE_NUMBERS;
-      this.state[at + START] = lines.numbers[from]!;
-      this.state[at + TIME] = lines.numbers[from + 1]!;
-      this.state[at + SEEN_AT] = now;
-      for (let i = 0; i < MAX_VALUES; i++) {
-        this.state[at + VALUES + i] = lines.numbers[from + 2 + i]!;
-      }
+      state[at + START] = lines.numbers[from]!;
+      state[at + TIME] = lines.numbers[from + 1]!;
+      state[at + SEEN_AT] = now;
+      for (let i = 0; i < MAX_VALUES; i++) state[at + VALUES + i] = lines.numbers[from + 2 + i]!;
     }
   }
 
   clear(): void {
-    this.rehash(FIRST_SLOTS, Number.POSITIVE_INFINITY);
+    this.drop(Number.POSITIVE_INFINITY);
   }
 
   /** Series that start before are older than what was counted: see the class. */
@@ -189,16 +180,12 @@ export class SeriesStore {
     return this.listeningSince / 1e6;
   }
 
-  get slots(): number {
-    return this.mask + 1;
-  }
-
-  /** The series in `count` slots, in columns that are used again. */
-  read(firstSlot: number, count: number): BaseLines {
+  /** The series in `count` rows, in columns that are used again. */
+  read(firstRow: number, count: number): BaseLines {
     const lines = this.roomFor(count);
-    for (let slot = firstSlot; slot < Math.min(firstSlot + count, this.slots); slot++) {
-      const isSeen = this.used[slot] === 1 && !Number.isNaN(this.state[slot * FIELDS + TIME]!);
-      if (isSeen) this.copyOut(slot, lines, lines.length++);
+    for (let row = firstRow; row < Math.min(firstRow + count, this.size); row++) {
+      const isSeen = !Number.isNaN(this.rows.state[row * FIELDS + TIME]!);
+      if (isSeen) this.copyOut(row, lines, lines.length++);
     }
     return lines;
   }
@@ -209,96 +196,52 @@ export class SeriesStore {
     return this.lines;
   }
 
-  private copyOut(slot: number, into: BaseLines, line: number): void {
+  private copyOut(row: number, into: BaseLines, line: number): void {
+    const { keys, state } = this.rows;
     for (let i = 0; i < KEY_WORDS; i++) {
-      into.key[line * KEY_WORDS + i] = this.keys[slot * KEY_WORDS + i]!;
+      into.key[line * KEY_WORDS + i] = keys[row * KEY_WORDS + i]!;
     }
-    const at = slot * FIELDS;
+    const at = row * FIELDS;
     const to = line * BASE_LINE_NUMBERS;
-    into.numbers[to] = this.state[at + START]!;
-    into.numbers[to + 1] = this.state[at + TIME]!;
-    for (let i = 0; i < MAX_VALUES; i++) into.numbers[to + 2 + i] = this.state[at + VALUES + i]!;
+    into.numbers[to] = state[at + START]!;
+    into.numbers[to + 1] = state[at + TIME]!;
+    for (let i = 0; i < MAX_VALUES; i++) into.numbers[to + 2 + i] = state[at + VALUES + i]!;
   }
 
   private rollbackTo(place: number): void {
     for (let i = this.undoTo - this.undoBase - 1; i >= place - this.undoBase; i--) {
-      const to = this.undoSlot[i]! * FIELDS;
-      for (let f = 0; f < FIELDS; f++) this.state[to + f] = this.undoState[i * FIELDS + f]!;
+      const to = this.undoRow[i]! * FIELDS;
+      for (let f = 0; f < FIELDS; f++) this.rows.state[to + f] = this.undoState[i * FIELDS + f]!;
     }
     this.undoTo = place;
     this.requestAt = Math.min(this.requestAt, place);
   }
 
-  private remember(slot: number, at: number): void {
-    if (this.undoTo - this.undoBase === this.undoSlot.length) {
-      this.undoSlot = larger(this.undoSlot, new Int32Array(this.undoSlot.length * 2));
+  private remember(row: number, at: number): void {
+    if (this.undoTo - this.undoBase === this.undoRow.length) {
+      this.undoRow = larger(this.undoRow, new Int32Array(this.undoRow.length * 2));
       this.undoState = larger(this.undoState, new Float64Array(this.undoState.length * 2));
     }
     const undo = this.undoTo++ - this.undoBase;
-    this.undoSlot[undo] = slot;
-    for (let f = 0; f < FIELDS; f++) this.undoState[undo * FIELDS + f] = this.state[at + f]!;
+    this.undoRow[undo] = row;
+    const { state } = this.rows;
+    for (let f = 0; f < FIELDS; f++) this.undoState[undo * FIELDS + f] = state[at + f]!;
   }
 
-  /** The key's slot, taken from now on; -1 when there is no room for one more series. */
-  private slotFor(key: Int32Array): number {
-    let slot = this.find(key);
-    if (this.used[slot] === 1) return slot;
-    if (this.size >= this.limit) return -1;
-    if (this.size * 2 > this.mask) {
-      this.rehash((this.mask + 1) * 2, Number.NEGATIVE_INFINITY);
-      slot = this.find(key);
+  /** The key's row, its own from now on; -1 when there is no room for one more series. */
+  private rowOf(key: Int32Array): number {
+    const row = this.rows.find(key);
+    if (row >= 0) return row;
+    return this.size < this.limit ? this.rows.add(key) : -1;
+  }
+
+  /** Only between requests: what the present one has moved must be found again. */
+  private drop(seenBefore: UnixMs): void {
+    const moved = this.rows.drop(seenBefore);
+    this.moves++;
+    for (let i = 0; i < this.undoTo - this.undoBase; i++) {
+      this.undoRow[i] = moved[this.undoRow[i]!]!;
     }
-    this.insert(slot, key);
-    return slot;
-  }
-
-  /** A time of NaN says "never seen": nothing is earlier or later than that. */
-  private insert(slot: number, key: Int32Array): void {
-    for (let i = 0; i < KEY_WORDS; i++) this.keys[slot * KEY_WORDS + i] = key[i]!;
-    this.used[slot] = 1;
-    this.state[slot * FIELDS + TIME] = Number.NaN;
-    this.size++;
-  }
-
-  /** The slot of the key, or the free one where it belongs. At least half of them are free. */
-  private find(key: Int32Array): number {
-    const keys = this.keys;
-    let slot = key[0]! & this.mask;
-    for (; this.used[slot] === 1; slot = (slot + 1) & this.mask) {
-      const at = slot * KEY_WORDS;
-      if (
-        keys[at] === key[0] &&
-        keys[at + 1] === key[1] &&
-        keys[at + 2] === key[2] &&
-        keys[at + 3] === key[3]
-      ) {
-        return slot;
-      }
-    }
-    return slot;
-  }
-
-  private rehash(slots: number, keepSeenSince: UnixMs): void {
-    const { keys, used, state } = this;
-    this.rehashes++;
-    this.mask = slots - 1;
-    this.keys = new Int32Array(slots * KEY_WORDS);
-    this.used = new Uint8Array(slots);
-    this.state = new Float64Array(slots * FIELDS);
-    this.size = 0;
-    const moved = new Map<number, number>();
-    const undos = this.undoTo - this.undoBase;
-    for (let i = 0; i < undos; i++) moved.set(this.undoSlot[i]!, -1);
-    const key = new Int32Array(KEY_WORDS);
-    for (let from = 0; from < used.length; from++) {
-      if (used[from] === 0 || state[from * FIELDS + SEEN_AT]! < keepSeenSince) continue;
-      for (let i = 0; i < KEY_WORDS; i++) key[i] = keys[from * KEY_WORDS + i]!;
-      const to = this.find(key);
-      this.insert(to, key);
-      for (let f = 0; f < FIELDS; f++) this.state[to * FIELDS + f] = state[from * FIELDS + f]!;
-      if (moved.has(from)) moved.set(from, to);
-    }
-    for (let i = 0; i < undos; i++) this.undoSlot[i] = moved.get(this.undoSlot[i]!) as number;
   }
 }
 

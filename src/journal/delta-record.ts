@@ -6,10 +6,13 @@ import {
   type RequestDelta,
 } from "../model/delta.ts";
 import type { UnixMs } from "../model/time.ts";
-import type { PackedReader, PackedWriter } from "./packed.ts";
+import { PackedReader, PackedWriter } from "./packed.ts";
 
 const FINGERPRINT_WORDS = 5;
 const FIRST_CELLS = 256;
+/** Used again by every write. */
+const LINES = new PackedWriter();
+const NO_LINES = Uint8Array.of(0);
 
 /** @param number of the delta, growing by one */
 export function writeDelta(out: PackedWriter, number: number, delta: RequestDelta): void {
@@ -17,7 +20,10 @@ export function writeDelta(out: PackedWriter, number: number, delta: RequestDelt
   for (let i = 0; i < FINGERPRINT_WORDS; i++) out.uint32(delta.fingerprint[i]!);
   out.number(delta.receivedAt);
   out.varint(delta.producer);
-  writeBaseLines(out, delta.baseLines);
+  // In a blob, so that whoever only counts can pass them over.
+  LINES.clear();
+  writeBaseLines(LINES, delta.baseLines);
+  out.blob(LINES.bytes());
   out.varint(delta.length);
   const receivedSecond = Math.floor(delta.receivedAt / 1000);
   for (let i = 0; i < delta.length; i++) {
@@ -32,10 +38,13 @@ export function writeDelta(out: PackedWriter, number: number, delta: RequestDelt
 }
 
 export function writeBaseLines(out: PackedWriter, lines: BaseLines | undefined): void {
-  out.varint(lines?.length ?? 0);
-  if (lines === undefined) return;
-  for (let i = 0; i < lines.length * BASE_LINE_WORDS; i++) out.uint32(lines.key[i]!);
-  for (let i = 0; i < lines.length * BASE_LINE_NUMBERS; i++) out.number(lines.numbers[i]!);
+  const length = lines?.length ?? 0;
+  out.varint(length);
+  if (lines === undefined || length === 0) return;
+  out.words(lines.key, length * BASE_LINE_WORDS);
+  for (let i = 0; i < BASE_LINE_NUMBERS; i++) {
+    out.column(lines.numbers, i, BASE_LINE_NUMBERS, length);
+  }
 }
 
 /** Undefined when there are none. */
@@ -44,8 +53,10 @@ export function readBaseLines(from: PackedReader): BaseLines | undefined {
   if (length === 0) return undefined;
   const lines = emptyBaseLines(length);
   lines.length = length;
-  for (let i = 0; i < lines.key.length; i++) lines.key[i] = from.uint32();
-  for (let i = 0; i < lines.numbers.length; i++) lines.numbers[i] = from.number();
+  from.words(lines.key, length * BASE_LINE_WORDS);
+  for (let i = 0; i < BASE_LINE_NUMBERS; i++) {
+    from.column(lines.numbers, i, BASE_LINE_NUMBERS, length);
+  }
   return lines;
 }
 
@@ -63,7 +74,7 @@ export class StoredDelta implements RequestDelta {
   bad = new Float64Array(FIRST_CELLS);
   rawBad = new Float64Array(FIRST_CELLS);
   badSquares = new Float64Array(FIRST_CELLS);
-  baseLines: BaseLines | undefined = undefined;
+  private lines: Uint8Array = NO_LINES;
 
   read(from: PackedReader): void {
     this.readHead(from);
@@ -81,13 +92,18 @@ export class StoredDelta implements RequestDelta {
     }
   }
 
+  /** Read anew at each call. */
+  get baseLines(): BaseLines | undefined {
+    return readBaseLines(new PackedReader(this.lines));
+  }
+
   /** All but the cells. */
   readHead(from: PackedReader): void {
     this.number = from.varint();
     for (let i = 0; i < FINGERPRINT_WORDS; i++) this.fingerprint[i] = from.uint32();
     this.receivedAt = from.number();
     this.producer = from.varint();
-    this.baseLines = readBaseLines(from);
+    this.lines = from.blob();
     this.length = 0;
   }
 

@@ -13,6 +13,11 @@ const REQUESTS = 2; // times 256
 const SQUARES = 3; // divided by 65536
 const KINDS = 4;
 
+/** Forms of a column. */
+const SAME = 0;
+const WORDS = 1;
+const DOUBLES = 2;
+
 const REQUEST_UNITS = 256;
 const SQUARE_UNITS = 65_536;
 /** Beyond this an integer times 8 (sign, kind) is not exact any more. */
@@ -106,6 +111,39 @@ export class PackedWriter {
       else this.number(row[i]!);
       i += Math.max(1, zeros);
     }
+  }
+
+  /** So many words of four bytes each. */
+  words(values: Int32Array, count: number): void {
+    this.reserve(4 * count);
+    const { view } = this;
+    for (let i = 0, at = this.length; i < count; i++, at += 4) view.setInt32(at, values[i]!, true);
+    this.length += 4 * count;
+  }
+
+  /**
+   * `count` doubles, every `stride`th from `first`, in one of three forms, the smallest that holds all of them to the last
+   * bit: one for all, four bytes each, eight bytes each.
+   */
+  column(values: Float64Array, first: number, stride: number, count: number): void {
+    const end = first + count * stride;
+    let isSame = true;
+    let areWords = true;
+    for (let i = first; i < end; i += stride) {
+      const value = values[i]!;
+      isSame &&= Object.is(value, values[first]!);
+      areWords &&= Object.is(value, value >>> 0);
+    }
+    this.reserve(1 + 8 * count);
+    const { view } = this;
+    let at = this.length;
+    view.setUint8(at++, isSame ? SAME : areWords ? WORDS : DOUBLES);
+    const width = !isSame && areWords ? 4 : 8;
+    for (let i = first; i < (isSame ? Math.min(end, first + 1) : end); i += stride, at += width) {
+      if (width === 4) view.setUint32(at, values[i]!, true);
+      else view.setFloat64(at, values[i]!, true);
+    }
+    this.length = at;
   }
 
   blob(bytes: Uint8Array): void {
@@ -222,6 +260,25 @@ export class PackedReader {
       else row.fill(0, i, i + zeros);
       i += Math.max(1, zeros);
     }
+  }
+
+  words(into: Int32Array, count: number): void {
+    this.need(4 * count);
+    for (let i = 0; i < count; i++, this.at += 4) into[i] = this.view.getInt32(this.at, true);
+  }
+
+  /** In place. */
+  column(into: Float64Array, first: number, stride: number, count: number): void {
+    const form = this.byte();
+    if (form > DOUBLES) throw damaged(`a column of an unknown form (${form})`);
+    const width = form === WORDS ? 4 : 8;
+    this.need(width * (form === SAME ? Math.min(count, 1) : count));
+    for (let i = 0; i < count; i++) {
+      const at = this.at + (form === SAME ? 0 : i * width);
+      into[first + i * stride] =
+        width === 4 ? this.view.getUint32(at, true) : this.view.getFloat64(at, true);
+    }
+    this.at += width * (form === SAME ? Math.min(count, 1) : count);
   }
 
   /** A view of the bytes, not a copy. */

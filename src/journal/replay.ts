@@ -156,9 +156,8 @@ export class Replay {
     const { delta } = this;
     delta.readHead(body.again());
     if (delta.fingerprint[0] !== 0) this.memory.add(delta.fingerprint, delta.receivedAt);
-    if (delta.baseLines !== undefined) {
-      this.journalled.series.restore(delta.baseLines, delta.receivedAt);
-    }
+    const lines = delta.baseLines;
+    if (lines !== undefined) this.journalled.series.restore(lines, delta.receivedAt);
     this.held.push({ number: delta.number, body });
   }
 

@@ -32,7 +32,7 @@ const ROUND_BYTES = 8 * 1024 * 1024;
 const ROUND_BYTES_PER_SLO = 1024;
 /** Time of one step: no tick waits longer for it. */
 const STEP_BUDGET_MS = 8;
-/** Slots of a part of the fingerprints or the series: below 100 KB. */
+/** Slots or rows of a part of the fingerprints or the series: below 100 KB. */
 const SLOTS = 4096;
 
 export interface RoundsLog {
@@ -63,8 +63,8 @@ export class Rounds {
   private deltaBytes = 0;
   private sharedDone = false;
   private tracks = 0;
-  private seriesSlot = 0;
-  private seriesRehashes = 0;
+  private seriesRow = 0;
+  private seriesMoves = 0;
   private fingerprintSlot = 0;
   private fingerprintTurns = 0;
 
@@ -98,8 +98,8 @@ export class Rounds {
     this.deltaBytes = 0;
     this.sharedDone = false;
     this.tracks = 0;
-    this.seriesSlot = 0;
-    this.seriesRehashes = this.journalled.series.rehashes;
+    this.seriesRow = 0;
+    this.seriesMoves = this.journalled.series.moves;
     this.fingerprintSlot = 0;
     this.fingerprintTurns = this.memory.turns;
   }
@@ -124,17 +124,17 @@ export class Rounds {
 
   private shareDone(): number {
     const { gates, series } = this.journalled;
-    const slots = this.seriesSlot + this.fingerprintSlot;
+    const slots = this.seriesRow + this.fingerprintSlot;
     const done = (this.sharedDone ? 1 : 0) + this.tracks + slots / SLOTS;
-    return done / (1 + gates.columns + (series.slots + this.memory.slots) / SLOTS);
+    return done / (1 + gates.columns + (series.size + this.memory.slots) / SLOTS);
   }
 
   private writeNext(): void {
     const { gates, series } = this.journalled;
-    // Slots have moved: what was read of them before may have gaps.
-    if (this.seriesRehashes !== series.rehashes) {
-      this.seriesRehashes = series.rehashes;
-      this.seriesSlot = 0;
+    // Rows or slots have moved: what was read of them before may have gaps.
+    if (this.seriesMoves !== series.moves) {
+      this.seriesMoves = series.moves;
+      this.seriesRow = 0;
     }
     if (this.fingerprintTurns !== this.memory.turns) {
       this.fingerprintTurns = this.memory.turns;
@@ -144,7 +144,7 @@ export class Rounds {
     part.clear();
     if (!this.sharedDone) this.writeShared(part);
     else if (this.tracks < gates.columns) this.writeTrack(part, this.tracks++);
-    else if (this.seriesSlot < series.slots) this.writeSeries(part);
+    else if (this.seriesRow < series.size) this.writeSeries(part);
     else if (this.fingerprintSlot < this.memory.slots) this.writeFingerprints(part);
     else {
       this.isDone = true;
@@ -177,9 +177,9 @@ export class Rounds {
   private writeSeries(part: PackedWriter): void {
     const { series } = this.journalled;
     part.number(series.listensSince);
-    writeBaseLines(part, series.read(this.seriesSlot, SLOTS));
+    writeBaseLines(part, series.read(this.seriesRow, SLOTS));
     part.number(this.log.now());
-    this.seriesSlot += SLOTS;
+    this.seriesRow += SLOTS;
     this.log.append(SERIES, part);
   }
 

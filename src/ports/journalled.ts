@@ -25,11 +25,12 @@ export interface JournalledGates {
 
 /** Last points of cumulative series: see `aggregate/series.ts`. */
 export interface JournalledSeries {
-  readonly slots: number;
-  /** Grows when slots move. */
-  readonly rehashes: number;
+  /** Rows, in the order of first sight. */
+  readonly size: number;
+  /** How often rows have moved. */
+  readonly moves: number;
   readonly listensSince: UnixMs;
-  read(firstSlot: number, count: number): BaseLines;
+  read(firstRow: number, count: number): BaseLines;
   restore(lines: BaseLines, now: UnixMs): void;
   listenSince(at: UnixMs): void;
   clear(): void;

@@ -149,7 +149,7 @@ describe("requests that wait for their commit", () => {
   it("hand the last points over, for whoever goes on from them", () => {
     const { rig, send } = waiting();
     send(counter(-40, 100, 4));
-    const stored = structuredClone(rig.series.read(0, rig.series.slots));
+    const stored = structuredClone(rig.series.read(0, rig.series.size));
     expect(stored.length).toBe(2);
     const other = waiting();
     other.rig.series.restore(stored, NOW);

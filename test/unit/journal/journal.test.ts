@@ -358,7 +358,7 @@ describe("what a restart knows besides the counts", () => {
     for (const later of [MINUTE, 2 * HOUR]) {
       const next = await start(disk.afterKill(), { now: NOW + later });
       expect(next.versions.names[id]).toBe("1.4.2");
-      const stored = next.series.read(0, next.series.slots);
+      const stored = next.series.read(0, next.series.size);
       if (later < HOUR) {
         expect([...stored.key.slice(0, 4)]).toEqual([1, 2, 3, 4]);
         expect([...stored.numbers.slice(0, 4)]).toEqual([5e17, 6e17, 7, 8]);

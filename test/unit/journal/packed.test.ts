@@ -48,6 +48,49 @@ describe("packed numbers", () => {
   });
 });
 
+describe("packed columns", () => {
+  const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+  const columns = fc.oneof(
+    fc.array(anyNumber, { maxLength: 30 }),
+    fc.array(uint32, { maxLength: 30 }),
+    fc.tuple(anyNumber, fc.nat(30)).map(([n, length]) => Array(length).fill(n)),
+  );
+
+  it("come back to the last bit, out of rows and into rows", () => {
+    fc.assert(
+      fc.property(columns, (numbers) => {
+        const rows = Float64Array.from(numbers.flatMap((n) => [1, n, 2]));
+        const bytes = packed((out) => out.column(rows, 1, 3, numbers.length));
+        const copy = Float64Array.from(rows, (n, i) => (i % 3 === 1 ? 7 : n));
+        const reader = new PackedReader(bytes);
+        reader.column(copy, 1, 3, numbers.length);
+        copy.forEach((n, i) => {
+          expect(n).toBe(rows[i]);
+        });
+        expect(reader.isAtEnd).toBe(true);
+      }),
+    );
+  });
+
+  it("take eight bytes for one value, four for each count, eight for each other number", () => {
+    const size = (...numbers: number[]) =>
+      packed((out) => out.column(Float64Array.from(numbers), 0, 1, numbers.length)).length - 1;
+    expect([size(), size(0.1, 0.1, 0.1), size(1, 2, 3), size(1, 2, 0.1)]).toEqual([0, 8, 12, 24]);
+    expect(size(1, 2, -0)).toBe(24);
+  });
+
+  it("of words come back", () => {
+    fc.assert(
+      fc.property(fc.int32Array({ maxLength: 30 }), (words) => {
+        const reader = new PackedReader(packed((out) => out.words(words, words.length)));
+        const copy = new Int32Array(words.length);
+        reader.words(copy, words.length);
+        expect(copy).toEqual(words);
+      }),
+    );
+  });
+});
+
 describe("packed rows", () => {
   it("come back in place, with their zeros", () => {
     const value = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, anyNumber);
@@ -80,6 +123,8 @@ describe("packed bytes that were cut or changed", () => {
     out.number(123_456);
     out.text("zürich");
     out.numbers(Float64Array.of(0, 0, 0.1, 512));
+    out.words(Int32Array.of(1, -2), 2);
+    out.column(Float64Array.of(1, 2), 0, 1, 2);
     out.uint32(0xdeadbeef);
   });
   const read = (from: Uint8Array) => {
@@ -87,11 +132,15 @@ describe("packed bytes that were cut or changed", () => {
     const text = [reader.number(), reader.text()];
     const row = new Float64Array(4);
     reader.numbers(row);
-    return [...text, ...row, reader.uint32()];
+    const words = new Int32Array(2);
+    reader.words(words, 2);
+    const column = new Float64Array(2);
+    reader.column(column, 0, 1, 2);
+    return [...text, ...row, ...words, ...column, reader.uint32()];
   };
 
   it("are read whole", () => {
-    expect(read(bytes)).toEqual([123_456, "zürich", 0, 0, 0.1, 512, 0xdeadbeef]);
+    expect(read(bytes)).toEqual([123_456, "zürich", 0, 0, 0.1, 512, 1, -2, 1, 2, 0xdeadbeef]);
   });
 
   it("say so at every length that is too short", () => {
