@@ -113,12 +113,9 @@ export class PackedWriter {
     }
   }
 
-  /** So many words of four bytes each. */
+  /** So many words of four bytes each, as this machine has them. */
   words(values: Int32Array, count: number): void {
-    this.reserve(4 * count);
-    const { view } = this;
-    for (let i = 0, at = this.length; i < count; i++, at += 4) view.setInt32(at, values[i]!, true);
-    this.length += 4 * count;
+    this.raw(new Uint8Array(values.buffer, values.byteOffset, 4 * count));
   }
 
   /**
@@ -264,7 +261,9 @@ export class PackedReader {
 
   words(into: Int32Array, count: number): void {
     this.need(4 * count);
-    for (let i = 0; i < count; i++, this.at += 4) into[i] = this.view.getInt32(this.at, true);
+    const bytes = this.bytes.subarray(this.at, this.at + 4 * count);
+    new Uint8Array(into.buffer, into.byteOffset, 4 * count).set(bytes);
+    this.at += 4 * count;
   }
 
   /** In place. */
