@@ -63,5 +63,13 @@ export const DEFAULT_MAX_IN_FLIGHT_MIB = 256;
 /** KiB per HTTP/2 stream and connection: several 500 KiB batches may be on the wire before an acknowledgement. */
 export const DEFAULT_FLOW_CONTROL_KIB = 4096;
 
+/** More would wait for the one control plane. */
+export const MAX_WORKERS = 64;
+/** With several workers: a sender's one connection is on another worker five minutes later. */
+export const DEFAULT_CONNECTION_AGE: DurationMs = 5 * MINUTE;
+/** Below a second a connection costs more than what it carries. */
+export const MIN_CONNECTION_AGE: DurationMs = SECOND;
+export const MAX_CONNECTION_AGE: DurationMs = DAY;
+
 export const DEFAULT_SLO_PATHS: readonly string[] = ["./slos"];
 export const DEFAULT_STATE_DIRECTORY = "./data";

@@ -1,10 +1,20 @@
 import { z } from "zod";
-import { DEFAULT_ENDPOINTS, DEFAULT_KAFKA_BROKER } from "./defaults.ts";
+import {
+  DEFAULT_ENDPOINTS,
+  DEFAULT_KAFKA_BROKER,
+  MAX_CONNECTION_AGE,
+  MAX_WORKERS,
+  MIN_CONNECTION_AGE,
+} from "./defaults.ts";
+import { DURATION_PATTERN, formatDuration, parseFixedDuration } from "./duration.ts";
 import { endpointHint, parseEndpoint } from "./endpoint.ts";
 import { must, oneOf, strict } from "./issues.ts";
 import { show } from "./problem.ts";
 
 /* slogate.yaml as written. Every key may be left out; a key without value (`grpc:`) takes its defaults. */
+
+const WORKERS = `auto or a whole number of workers from 1 to ${MAX_WORKERS}`;
+const CONNECTION_AGE = `a duration from ${formatDuration(MIN_CONNECTION_AGE)} to ${formatDuration(MAX_CONNECTION_AGE)}`;
 
 const endpoint = (example: string) =>
   z
@@ -31,6 +41,41 @@ const whole = (min: number, max: number, unit: string) => {
     .meta({ description: `${unit}, ${min} to ${max}` });
 };
 
+/** Of processes: a number, or `auto`. */
+const workers = z
+  .union([z.number(), z.string()], must(WORKERS))
+  .superRefine((value, context) => {
+    if (value === "auto") return;
+    const number = typeof value === "number" ? value : /^\d+$/.test(value) ? Number(value) : -1;
+    if (Number.isInteger(number) && number >= 1 && number <= MAX_WORKERS) return;
+    context.addIssue({ code: "custom", message: `must be ${WORKERS}, found ${show(value)}` });
+  })
+  .optional()
+  .meta({
+    description:
+      "Receiver processes that share the OTLP ports; 1: everything in one process. auto: one less than the processors. Default 1.",
+    examples: [1, "auto"],
+  });
+
+const connectionAge = z
+  .string(must(CONNECTION_AGE))
+  .superRefine((text, context) => {
+    const parsed = parseFixedDuration(text);
+    const fault = "fault" in parsed ? parsed.fault : null;
+    if (fault === null && "ms" in parsed) {
+      if (parsed.ms >= MIN_CONNECTION_AGE && parsed.ms <= MAX_CONNECTION_AGE) return;
+    }
+    const message = `${fault ?? `must be ${CONNECTION_AGE}`}, found ${show(text)}`;
+    context.addIssue({ code: "custom", message });
+  })
+  .optional()
+  .meta({
+    pattern: DURATION_PATTERN,
+    description:
+      "A connection is closed gently when it is this old, so that its sender connects to another worker. Default 5m with workers, else never.",
+    examples: ["5m"],
+  });
+
 const path = z.string(must("a path")).min(1, must("a path"));
 
 const tls = strict({
@@ -50,8 +95,9 @@ const limits = {
   }),
   max_in_flight_mib: whole(1, 65_536, "MiB").meta({
     description:
-      "Requests being handled at once, MiB; beyond it senders are told to retry. Default 256.",
+      "Requests being handled at once, of all workers together, MiB; beyond it senders are told to retry. Default 256.",
   }),
+  max_connection_age: connectionAge,
   tls,
 };
 
@@ -120,6 +166,7 @@ export const settingsSchema = strict({
   mode: oneOf(["enforce", "shadow"])
     .optional()
     .meta({ description: "shadow: every gate decides and publishes while allowed stays true." }),
+  workers,
   receivers: strict({
     otlp: strict({
       protocols: strict({

@@ -3,6 +3,7 @@ import type { KafkaSettings } from "../model/kafka-settings.ts";
 import {
   DEFAULT_CLIENT_ID,
   DEFAULT_CONFIG_MAP,
+  DEFAULT_CONNECTION_AGE,
   DEFAULT_ENDPOINTS,
   DEFAULT_FLOW_CONTROL_KIB,
   DEFAULT_MAX_IN_FLIGHT_MIB,
@@ -11,6 +12,7 @@ import {
   DEFAULT_STATE_DIRECTORY,
   DEFAULT_TOPIC,
 } from "./defaults.ts";
+import { parseFixedDuration } from "./duration.ts";
 import { type Endpoint, isLoopback, parseEndpoint } from "./endpoint.ts";
 import { type Environment, expandEnvironment } from "./environment.ts";
 import { checkShape, sound } from "./issues.ts";
@@ -31,11 +33,16 @@ export interface ServerSettings {
   readonly tls: TlsSettings | null;
 }
 
+/** Receiver processes: how many, or one less than the processors. */
+export type WorkerCount = number | "auto";
+
 export interface OtlpHttpSettings extends ServerSettings {
   /** Largest request, also after decompression. */
   readonly maxMessageBytes: number;
   /** Bytes of requests being handled at once, beyond which senders are told to retry. */
   readonly maxInFlightBytes: number;
+  /** A connection is closed gently when it is this old; null: never. */
+  readonly maxConnectionAgeMs: number | null;
 }
 
 export interface OtlpGrpcSettings extends OtlpHttpSettings {
@@ -55,6 +62,8 @@ export interface ConfigMapSinkSettings {
 export interface Settings {
   /** shadow: every gate is in shadow mode, whatever its SLO says. */
   readonly mode: GateMode;
+  /** 1: everything in one process. */
+  readonly workers: WorkerCount;
   /** Null: this protocol is off. At least one is on. */
   readonly receivers: {
     readonly grpc: OtlpGrpcSettings | null;
@@ -131,18 +140,21 @@ function toSettings(raw: RawSettings): Settings {
   const auth = raw.api?.auth;
   const publish = raw.publish ?? { stdout: {} };
   const { grpc, http } = protocols;
+  const workers = raw.workers === "auto" ? "auto" : Number(raw.workers ?? 1);
+  const ageMs = workers === 1 ? null : DEFAULT_CONNECTION_AGE;
   return {
     mode: raw.mode ?? "enforce",
+    workers,
     receivers: {
       grpc:
         grpc === undefined
           ? null
           : {
-              ...otlp(grpc, DEFAULT_ENDPOINTS.otlpGrpc),
+              ...otlp(grpc, DEFAULT_ENDPOINTS.otlpGrpc, ageMs),
               flowControlWindowBytes:
                 Number(grpc?.flow_control_window_kib ?? DEFAULT_FLOW_CONTROL_KIB) * 1024,
             },
-      http: http === undefined ? null : otlp(http, DEFAULT_ENDPOINTS.otlpHttp),
+      http: http === undefined ? null : otlp(http, DEFAULT_ENDPOINTS.otlpHttp, ageMs),
     },
     api: {
       http: server(raw.api?.http, DEFAULT_ENDPOINTS.apiHttp),
@@ -185,6 +197,7 @@ type RawServer =
       readonly tls?: RawTls;
       readonly max_recv_msg_size_mib?: number | string | undefined;
       readonly max_in_flight_mib?: number | string | undefined;
+      readonly max_connection_age?: string | undefined;
     }
   | null
   | undefined;
@@ -206,12 +219,24 @@ function server(raw: RawServer, defaultEndpoint: string): ServerSettings {
   };
 }
 
-function otlp(raw: RawServer, defaultEndpoint: string): OtlpHttpSettings {
+function otlp(
+  raw: RawServer,
+  defaultEndpoint: string,
+  defaultAgeMs: number | null,
+): OtlpHttpSettings {
+  const age = raw?.max_connection_age;
   return {
     ...server(raw, defaultEndpoint),
     maxMessageBytes: Number(raw?.max_recv_msg_size_mib ?? DEFAULT_MAX_MESSAGE_MIB) * MIB,
     maxInFlightBytes: Number(raw?.max_in_flight_mib ?? DEFAULT_MAX_IN_FLIGHT_MIB) * MIB,
+    maxConnectionAgeMs: age === undefined ? defaultAgeMs : fixedMs(age),
   };
+}
+
+function fixedMs(text: string): number {
+  const parsed = parseFixedDuration(text);
+  if ("fault" in parsed) throw new Error("unreachable: the schema checked this duration");
+  return parsed.ms;
 }
 
 function kafka(raw: NonNullable<NonNullable<RawSettings["publish"]>["kafka"]>): KafkaSettings {

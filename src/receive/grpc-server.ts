@@ -7,6 +7,7 @@ import type {
 } from "node:http2";
 import { createServer as createNetServer, Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { ageOptions } from "./connection-age.ts";
 import { addressUnavailable, hostPort, readTls, type TlsMaterial } from "./listen.ts";
 import type { GrpcReceiverSettings } from "./settings.ts";
 
@@ -43,6 +44,7 @@ export class GrpcServer {
       "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
       // Health requests are tiny; Export calls have their own limit.
       "grpc.max_receive_message_length": 64 * 1024,
+      ...ageOptions(settings.maxConnectionAgeMs ?? null),
     });
   }
 

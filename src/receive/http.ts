@@ -11,6 +11,7 @@ import { status as Grpc } from "@grpc/grpc-js";
 import type { Refusal } from "../model/refusal.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
+import { ConnectionAges } from "./connection-age.ts";
 import { answerRefusal, answerStatus, HttpExport } from "./http-export.ts";
 import type { InFlight } from "./limits.ts";
 import { addressUnavailable, readTls } from "./listen.ts";
@@ -41,6 +42,7 @@ export class HttpReceiver {
   private readonly settings: ReceiverSettings;
   private readonly intake: Intake;
   private readonly readTimeoutMs: number;
+  private readonly ages: ConnectionAges | null;
   private server: Server | null = null;
   private stopped: Promise<void> | null = null;
 
@@ -52,6 +54,8 @@ export class HttpReceiver {
     counters: ReceiverCounters | null = null,
   ) {
     const { maxMessageBytes, readTimeoutMs = DEFAULT_READ_TIMEOUT_MS } = settings;
+    const { maxConnectionAgeMs = null } = settings;
+    this.ages = maxConnectionAgeMs === null ? null : new ConnectionAges(maxConnectionAgeMs);
     this.settings = settings;
     this.readTimeoutMs = readTimeoutMs;
     this.intake = new Intake({ consumer, limits, counters, maxMessageBytes, readTimeoutMs });
@@ -97,6 +101,7 @@ export class HttpReceiver {
   /** Refuses by what the head of the request says, else reads the body. */
   private open(request: IncomingMessage, response: ServerResponse): void {
     const { intake } = this;
+    if (this.ages?.isOver(request.socket)) response.setHeader("connection", "close");
     const mediaType = request.headers["content-type"] ?? "";
     const encoding = ENCODINGS.get((mediaType.split(";")[0] ?? "").trim().toLowerCase());
     const signal = SIGNALS.get((request.url ?? "").split("?")[0] ?? "");

@@ -15,6 +15,8 @@ export interface ReceiverSettings {
   readonly maxMessageBytes: number;
   /** A request must have arrived whole after this time; default 30 s. */
   readonly readTimeoutMs?: number;
+  /** A connection is closed gently when it is this old, give or take a tenth; null, the default: never. */
+  readonly maxConnectionAgeMs?: number | null;
 }
 
 export interface GrpcReceiverSettings extends ReceiverSettings {

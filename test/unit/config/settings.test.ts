@@ -21,9 +21,14 @@ describe("parseSettings", () => {
   it("needs nothing: an empty file gives the defaults, on loopback", () => {
     const endpoint = (port: number) => ({ host: "127.0.0.1", port, text: `127.0.0.1:${port}` });
     const MIB = 1024 * 1024;
-    const limits = { maxMessageBytes: 64 * MIB, maxInFlightBytes: 256 * MIB };
+    const limits = {
+      maxMessageBytes: 64 * MIB,
+      maxInFlightBytes: 256 * MIB,
+      maxConnectionAgeMs: null,
+    };
     expect(sound("")).toEqual({
       mode: "enforce",
+      workers: 1,
       receivers: {
         grpc: { endpoint: endpoint(4317), tls: null, ...limits, flowControlWindowBytes: 4 * MIB },
         http: { endpoint: endpoint(4318), tls: null, ...limits },
@@ -49,6 +54,31 @@ describe("parseSettings", () => {
       api: { ...defaults.api, auth: { readToken: null, writeToken: "a-long-token" } },
       publish: { ...defaults.publish, file: { path: "./decisions.jsonl" } },
     });
+  });
+
+  it("takes a number of workers or auto, and then lets no connection pin one of them", () => {
+    expect(sound("workers: auto\n").workers).toBe("auto");
+    const { workers, receivers } = sound("workers: 3\n");
+    expect(workers).toBe(3);
+    expect(receivers.grpc?.maxConnectionAgeMs).toBe(300_000);
+    expect(receivers.http?.maxConnectionAgeMs).toBe(300_000);
+    const own = "receivers: {otlp: {protocols: {grpc: {max_connection_age: 90s}, http: }}}\n";
+    expect(sound(`workers: 2\n${own}`).receivers.grpc?.maxConnectionAgeMs).toBe(90_000);
+    expect(sound(own).receivers.http?.maxConnectionAgeMs).toBeNull();
+    expect(sound("workers: ${env:N}\n", { N: "2" }).workers).toBe(2);
+  });
+
+  it.each(["0", "-1", "1.5", "65", "many", "[]", "true"])("refuses workers: %s", (workers) => {
+    expect(problemsOf(`workers: ${workers}\n`)).toEqual([
+      expect.stringContaining("workers: must be auto or a whole number of workers from 1 to 64"),
+    ]);
+  });
+
+  it.each(["0s", "10ms", "2d", "1M", "5", "soon"])("refuses max_connection_age: %s", (age) => {
+    const text = `receivers: {otlp: {protocols: {grpc: {max_connection_age: ${age}}}}}\n`;
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(/grpc\.max_connection_age: must .*, found/),
+    ]);
   });
 
   it("turns on only the protocols and sinks that are named, as the Collector does", () => {
@@ -118,6 +148,7 @@ describe("parseSettings", () => {
       tls: { certFile: "c", keyFile: "k", clientCaFile: null },
       maxMessageBytes: 4 * 1024 * 1024,
       maxInFlightBytes: 8 * 1024 * 1024,
+      maxConnectionAgeMs: null,
       flowControlWindowBytes: 64 * 1024,
     });
   });
@@ -141,7 +172,7 @@ describe("parseSettings", () => {
     [
       "an unknown key",
       "reciever: {}",
-      "reciever: is not a known key; did you mean receivers? known: mode, receivers, api, slos, state, publish",
+      "reciever: is not a known key; did you mean receivers? known: mode, workers, receivers, api, slos, state, publish",
     ],
     [
       "a missing variable",
