@@ -23,16 +23,13 @@ import type { DecisionSink } from "../ports/decision-sink.ts";
 import type { OverrideControl } from "../ports/gate-reader.ts";
 import type { Journalled } from "../ports/journalled.ts";
 import type { Log } from "../ports/log.ts";
-import { newReceiverCounters, type ReceiverCounters } from "../ports/metrics.ts";
-import type { OtlpConsumer } from "../ports/otlp-consumer.ts";
+import { newReceiverCounters } from "../ports/metrics.ts";
 import { backoffMs } from "../publish/backoff.ts";
 import { decisionMessage } from "../publish/message.ts";
-import { GrpcReceiver } from "../receive/grpc.ts";
-import { HttpReceiver } from "../receive/http.ts";
-import { InFlight } from "../receive/limits.ts";
 import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
 import { startGateService } from "../web/grpc.ts";
 import { startHttpApi } from "../web/server.ts";
+import { address, type Receiving, startReceiving } from "./receiving.ts";
 import { buildPublishing, QUEUE_LIMIT } from "./sinks.ts";
 import { everySecond } from "./ticks.ts";
 
@@ -143,6 +140,7 @@ async function build(
     journal: () => journal.state(),
     reader: gates,
     version: options.version,
+    workers: () => receiving.workers(),
     leads: () => publishing.leadership.term() !== null,
     replicaDifference: () => totals.difference,
   });
@@ -162,7 +160,16 @@ async function build(
     },
   });
 
-  const receivers = await startReceivers(settings, ingest, counters, undo);
+  const receiving = await startReceiving({
+    settings,
+    log,
+    counters,
+    consumer: ingest,
+    versions,
+    slos,
+    columnOf: (slo) => gates.indexOf(slo),
+  });
+  undo.push(() => receiving.stop(0));
   let stopping = false;
   const api = await startHttpApi({
     endpoint: settings.api.http.endpoint,
@@ -172,7 +179,7 @@ async function build(
     readiness: {
       ready: () => {
         if (stopping) return { ok: false, message: "shutting down" };
-        const { trouble } = journal.state();
+        const trouble = receiving.trouble() ?? journal.state().trouble;
         return { ok: trouble === null, message: trouble ?? "receiving" };
       },
     },
@@ -205,7 +212,7 @@ async function build(
   const unwatch =
     sloPaths.length === 0
       ? () => undefined
-      : watchSlos(sloPaths, (loaded) => reload(loaded, { ...options, gates, ingest, engine }), {
+      : watchSlos(sloPaths, (loaded) => reload(loaded, { ...options, gates, receiving, engine }), {
           since: options.slos.digest,
         });
 
@@ -215,7 +222,7 @@ async function build(
   const shutDown = async (): Promise<void> => {
     stopping = true;
     unwatch();
-    await Promise.all(receivers.map(({ receiver }) => receiver.stop(RECEIVER_GRACE_MS)));
+    await receiving.stop(RECEIVER_GRACE_MS);
     engine.stop(clock.now());
     await Promise.race([running, delay(PUBLISH_GRACE_MS)]).catch((error: unknown) => {
       log.error("the engine had failed", { error: String(error) });
@@ -242,8 +249,7 @@ async function build(
     engine,
     failed,
     addresses: {
-      otlpGrpc: receivers.find(({ protocol }) => protocol === "grpc")?.address ?? null,
-      otlpHttp: receivers.find(({ protocol }) => protocol === "http")?.address ?? null,
+      ...receiving.addresses,
       api: api.url,
       gateService: address(settings.api.grpc.endpoint.host, gateService.port),
     },
@@ -301,9 +307,9 @@ function audited(control: OverrideControl, log: Log): OverrideControl {
 /** Takes over changed SLO files; what is not sound leaves the running SLOs in force, and says so. */
 function reload(
   loaded: LoadedSlos,
-  parts: StartOptions & { gates: Gates; ingest: Ingest; engine: Engine },
+  parts: StartOptions & { gates: Gates; receiving: Receiving; engine: Engine },
 ): void {
-  const { settings, clock, log, gates, ingest, engine } = parts;
+  const { settings, clock, log, gates, receiving, engine } = parts;
   for (const warning of loaded.warnings) log.warn(formatProblem(warning));
   for (const problem of loaded.problems) log.error(formatProblem(problem));
   // No SLO at all is more likely a volume that went away than a wish.
@@ -317,44 +323,13 @@ function reload(
   const next = effective(loaded.slos, settings);
   try {
     gates.use(next);
-    ingest.useRules(compileRules(next, (slo) => gates.indexOf(slo)));
+    receiving.useSlos(next);
   } catch (error) {
     log.error("SLO files changed, but could not be taken over", { error: String(error) });
     return;
   }
   engine.nudge(clock.now());
   log.info("SLO files re-read", { slos: next.length });
-}
-
-interface StartedReceiver {
-  readonly protocol: "grpc" | "http";
-  readonly receiver: { stop(deadlineMs: number): Promise<void> };
-  readonly address: string;
-}
-
-async function startReceivers(
-  settings: Settings,
-  consumer: OtlpConsumer,
-  counters: ReceiverCounters,
-  undo: (() => Promise<unknown>)[],
-): Promise<StartedReceiver[]> {
-  const { grpc, http } = settings.receivers;
-  const started: StartedReceiver[] = [];
-  if (grpc !== null) {
-    const limits = new InFlight({ maxBytes: grpc.maxInFlightBytes });
-    const receiver = new GrpcReceiver(grpc, consumer, limits, counters);
-    const { port } = await receiver.start();
-    undo.push(() => receiver.stop(0));
-    started.push({ protocol: "grpc", receiver, address: address(grpc.endpoint.host, port) });
-  }
-  if (http !== null) {
-    const limits = new InFlight({ maxBytes: http.maxInFlightBytes });
-    const receiver = new HttpReceiver(http, consumer, limits, counters);
-    const { port } = await receiver.start();
-    undo.push(() => receiver.stop(0));
-    started.push({ protocol: "http", receiver, address: address(http.endpoint.host, port) });
-  }
-  return started;
 }
 
 /** In shadow mode every gate is, whatever its SLO says. */
@@ -376,10 +351,6 @@ function observe(report: PublishReport, metrics: EngineMetrics, log: Log): void 
       error: report.error?.message ?? "too many waited",
     },
   );
-}
-
-function address(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function delay(ms: number): Promise<void> {

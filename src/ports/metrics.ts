@@ -36,6 +36,14 @@ export function newReceiverCounters(): ReceiverCounters {
   };
 }
 
+/** What metrics tell of receiver workers. */
+export interface WorkersState {
+  /** Those that take requests now. */
+  readonly listening: number;
+  /** Times that one was started again. */
+  readonly restarts: number;
+}
+
 /** What metrics and readiness tell of the journal. */
 export interface JournalState {
   /** Why nothing can be stored now; null when all is well. */

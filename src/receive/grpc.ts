@@ -1,11 +1,12 @@
 import { HealthImplementation } from "grpc-health-check";
+import type { GrpcReceiverSettings } from "../model/receiver-settings.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import { openExportCall } from "./export-call.ts";
 import { GrpcServer } from "./grpc-server.ts";
 import type { InFlight } from "./limits.ts";
 import { Intake } from "./open-request.ts";
-import { CLOSE_GRACE_MS, DEFAULT_READ_TIMEOUT_MS, type GrpcReceiverSettings } from "./settings.ts";
+import { CLOSE_GRACE_MS, DEFAULT_READ_TIMEOUT_MS } from "./settings.ts";
 
 const KEY = "receivers.otlp.protocols.grpc";
 const TRACE_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService";

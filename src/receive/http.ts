@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { status as Grpc } from "@grpc/grpc-js";
+import type { ReceiverSettings } from "../model/receiver-settings.ts";
 import type { Refusal } from "../model/refusal.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
@@ -22,7 +23,7 @@ import {
   unsupportedContentType,
   unsupportedEncoding,
 } from "./refusals.ts";
-import { CLOSE_GRACE_MS, DEFAULT_READ_TIMEOUT_MS, type ReceiverSettings } from "./settings.ts";
+import { CLOSE_GRACE_MS, DEFAULT_READ_TIMEOUT_MS } from "./settings.ts";
 
 const KEY = "receivers.otlp.protocols.http";
 const SIGNALS = new Map<string, Signal>([

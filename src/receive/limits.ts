@@ -9,7 +9,7 @@ export interface InFlightSettings {
   readonly retryAfterMs?: number;
 }
 
-const DEFAULT_MAX_REQUESTS = 4096;
+export const DEFAULT_MAX_REQUESTS = 4096;
 const DEFAULT_RETRY_AFTER_MS = 1000;
 
 /**

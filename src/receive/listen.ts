@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import { EngineError } from "../model/errors.ts";
-import type { ReceiverTls } from "./settings.ts";
+import type { ReceiverTls } from "../model/receiver-settings.ts";
 
 export interface TlsMaterial {
   readonly cert: Buffer;

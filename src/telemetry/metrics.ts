@@ -1,9 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { RefusalCode } from "../model/refusal.ts";
 import type { GateReader } from "../ports/gate-reader.ts";
-import type { JournalState, ReceiverCounters } from "../ports/metrics.ts";
+import type { JournalState, ReceiverCounters, WorkersState } from "../ports/metrics.ts";
 import { gateExposition, toOpenMetrics } from "./exposition.ts";
 import { addJournalMetrics } from "./journal-metrics.ts";
+import { addWorkerMetrics } from "./worker-metrics.ts";
 
 export interface MetricsSettings {
   /** Read at every scrape. */
@@ -15,6 +16,8 @@ export interface MetricsSettings {
   readonly versions?: () => number;
   /** Read at every scrape; default: there is none. */
   readonly journal?: () => JournalState;
+  /** Read at every scrape; null, the default: everything is in one process. */
+  readonly workers?: () => WorkersState | null;
   readonly version: string;
   /** Whether this process publishes; default: it does. */
   readonly leads?: () => boolean;
@@ -96,6 +99,7 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
     },
   });
   if (settings.journal !== undefined) addJournalMetrics(registers, settings.journal);
+  addWorkerMetrics(registers, settings.workers ?? (() => null));
   const { leads, replicaDifference } = settings;
   new Gauge({
     name: "slogate_leading",

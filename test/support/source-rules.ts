@@ -24,7 +24,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The composition root and the commands put everything together. */
-const MAY_IMPORT_EVERYTHING: readonly string[] = ["main.ts", "cli"];
+const MAY_IMPORT_EVERYTHING: readonly string[] = ["main.ts", "worker.ts", "cli"];
+
+/** What Node is started with; nothing else exits. */
+const PROGRAMS: readonly string[] = ["main.ts", "worker.ts"];
 
 /** No clock, no chance, no IO, no hidden state: replaying the same input gives the same output. */
 const PURE: readonly string[] = [
@@ -71,7 +74,7 @@ export function violations(path: string, source: string): string[] {
     const ambient = ambientUse(node);
     if (ambient === null) return;
     if (ambient === "process.exit") {
-      if (path !== "main.ts") found.push("process.exit: only main.ts exits");
+      if (!PROGRAMS.includes(path)) found.push("process.exit: only main.ts and worker.ts exit");
     } else if (TIMERS.includes(ambient)) {
       if (PURE.includes(top)) found.push(`${ambient}: ${top} has no timers`);
     } else if (WITHOUT_AMBIENT.includes(top)) {

@@ -1,10 +1,10 @@
 import { Client, credentials, type Metadata, type ServiceError } from "@grpc/grpc-js";
+import type { GrpcReceiverSettings } from "../../../src/model/receiver-settings.ts";
 import { newReceiverCounters } from "../../../src/ports/metrics.ts";
 import type { Done, Encoding, OtlpConsumer, Signal } from "../../../src/ports/otlp-consumer.ts";
 import { GrpcReceiver } from "../../../src/receive/grpc.ts";
 import { HttpReceiver } from "../../../src/receive/http.ts";
 import { InFlight, type InFlightSettings } from "../../../src/receive/limits.ts";
-import type { GrpcReceiverSettings } from "../../../src/receive/settings.ts";
 
 export const MIB = 1024 * 1024;
 export const TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";

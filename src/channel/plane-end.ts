@@ -1,0 +1,83 @@
+import type { DeltaConsumer } from "../ports/delta-consumer.ts";
+import type { ReceiverCounters } from "../ports/metrics.ts";
+import type { OtlpConsumer } from "../ports/otlp-consumer.ts";
+import { CrossedDelta } from "./delta-numbers.ts";
+import type { FromWorker, Outcome, Port, ToWorker } from "./messages.ts";
+import { SHARED_VERSION_IDS } from "./worker-end.ts";
+
+export interface PlaneParts {
+  readonly consumer: OtlpConsumer & DeltaConsumer;
+  /** Gives names of versions their ids in deltas. */
+  readonly versions: { idOf(bytes: Uint8Array, start: number, end: number): number };
+  readonly counters: ReceiverCounters;
+}
+
+/** The control plane's end of the channel to one worker: what the worker has read is admitted here, and answered once committed. */
+export class PlaneEnd {
+  private readonly parts: PlaneParts;
+  private readonly port: Port<ToWorker>;
+  private readonly delta: CrossedDelta;
+  /** By the worker's id. A name that has no room any more is "other", and so shares its id. */
+  private readonly versionIds = Array.from({ length: SHARED_VERSION_IDS }, (_, id) => id);
+  private committed: number[] = [];
+  private others: (readonly [number, Outcome])[] = [];
+  private answering = false;
+
+  /** @param worker number of the worker, 1 and up */
+  constructor(parts: PlaneParts, port: Port<ToWorker>, worker: number) {
+    this.parts = parts;
+    this.port = port;
+    this.delta = new CrossedDelta(worker);
+  }
+
+  /** The messages about requests; those about the worker itself are the fleet's. */
+  receive(message: FromWorker): void {
+    switch (message.kind) {
+      case "deltas":
+        this.takeAll(message.numbers);
+        break;
+      case "request": {
+        const { request, signal, encoding, bytes } = message;
+        this.parts.consumer.consume(signal, encoding, bytes, (outcome) => {
+          this.answer(request, outcome);
+        });
+        break;
+      }
+      case "versions":
+        for (const name of message.names)
+          this.versionIds.push(this.parts.versions.idOf(name, 0, name.length));
+        break;
+      case "refused": {
+        const { requestsRefused } = this.parts.counters;
+        for (const [code, count] of Object.entries(message.byCode))
+          requestsRefused[code] = (requestsRefused[code] ?? 0) + count;
+        break;
+      }
+    }
+  }
+
+  private takeAll(numbers: Float64Array): void {
+    const { delta } = this;
+    for (let at = 0; at < numbers.length; ) {
+      at = delta.read(numbers, at, this.versionIds);
+      const { request } = delta;
+      this.parts.consumer.take(delta, delta.taken, (refusal) => this.answer(request, refusal));
+    }
+  }
+
+  /** What one commit has answered goes out in one message. */
+  private answer(request: number, outcome: Outcome): void {
+    if (outcome === null) this.committed.push(request);
+    else this.others.push([request, outcome]);
+    if (this.answering) return;
+    this.answering = true;
+    setImmediate(() => {
+      const { others } = this;
+      const committed = Float64Array.from(this.committed);
+      this.answering = false;
+      this.committed = [];
+      this.others = [];
+      this.port.post({ kind: "answers", committed, others });
+    });
+  }
+}

@@ -1,0 +1,116 @@
+import type { Done, Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
+import type { RequestReader } from "../ports/request-reader.ts";
+import { DeltaWriter } from "./delta-numbers.ts";
+import type { FromWorker, Port, ToWorker } from "./messages.ts";
+
+/** Deltas beyond this many numbers (half a megabyte) are not gathered any longer. */
+const GATHERED_NUMBERS = 65_536;
+
+/** Names of versions by the worker's own ids; id 0 is no version, 1 is "other", here as there. */
+export interface VersionNames {
+  readonly size: number;
+  bytesOf(id: number): Uint8Array;
+}
+
+/** Ids that every table of versions begins with: "no version" and "other". */
+export const SHARED_VERSION_IDS = 2;
+
+/**
+ * The worker's end of the channel: requests of spans are read here and cross as deltas, those of metrics cross as they are,
+ * since cumulative series need one place that knows their last points. What is in flight is bounded by the receivers.
+ */
+export class WorkerEnd implements OtlpConsumer {
+  private readonly reader: RequestReader;
+  private readonly versions: VersionNames;
+  private readonly port: Port<FromWorker>;
+  private readonly refused: Record<string, number>;
+  private readonly waiting = new Map<number, Done>();
+  private readonly deltas = new DeltaWriter();
+  private requests = 0;
+  private versionsSent = SHARED_VERSION_IDS;
+  private flushing = false;
+
+  /** `refused`: requests by RefusalCode; what the receivers and the reader refuse is moved from there to the control plane. */
+  constructor(parts: {
+    reader: RequestReader;
+    versions: VersionNames;
+    port: Port<FromWorker>;
+    refused: Record<string, number>;
+  }) {
+    this.reader = parts.reader;
+    this.versions = parts.versions;
+    this.port = parts.port;
+    this.refused = parts.refused;
+  }
+
+  consume(signal: Signal, encoding: Encoding, bytes: Uint8Array, done: Done): void {
+    if (signal === "metrics") {
+      const request = this.expect(done);
+      this.port.post({ kind: "request", request, signal, encoding, bytes });
+      return;
+    }
+    const refusal = this.reader.read(signal, encoding, bytes);
+    if (refusal !== null) {
+      this.refused[refusal.code] = (this.refused[refusal.code] ?? 0) + 1;
+      done(refusal);
+      return;
+    }
+    this.nameVersions();
+    const partial = this.reader.partialSuccess();
+    const request = this.expect(partial === null ? done : (outcome) => done(outcome ?? partial));
+    this.deltas.add(request, this.reader.delta, this.reader.taken());
+    if (this.deltas.length > GATHERED_NUMBERS) this.flush();
+    else this.flushSoon();
+  }
+
+  answered({ committed, others }: Extract<ToWorker, { kind: "answers" }>): void {
+    for (const request of committed) this.take(request)(null);
+    for (const [request, outcome] of others) this.take(request)(outcome);
+  }
+
+  /** To be called now and then, and at the end. */
+  tellRefused(): void {
+    const byCode = { ...this.refused };
+    if (Object.keys(byCode).length === 0) return;
+    for (const code of Object.keys(byCode)) delete this.refused[code];
+    this.port.post({ kind: "refused", byCode });
+  }
+
+  private expect(done: Done): number {
+    const request = ++this.requests;
+    this.waiting.set(request, done);
+    return request;
+  }
+
+  private take(request: number): Done {
+    const done = this.waiting.get(request);
+    if (done === undefined) throw new Error(`unreachable: request ${request} is not waited for`);
+    this.waiting.delete(request);
+    return done;
+  }
+
+  private nameVersions(): void {
+    const { size } = this.versions;
+    if (size === this.versionsSent) return;
+    const names: Uint8Array[] = [];
+    for (; this.versionsSent < size; this.versionsSent++)
+      names.push(this.versions.bytesOf(this.versionsSent));
+    this.port.post({ kind: "versions", names });
+  }
+
+  /** What comes in one turn of the event loop goes out in one message. */
+  private flushSoon(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => {
+      this.flushing = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.deltas.length === 0) return;
+    this.port.post({ kind: "deltas", numbers: this.deltas.written() });
+    this.deltas.clear();
+  }
+}
