@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Collector, startCollector } from "../support/collector.ts";
 import { EngineProcess } from "../support/engine-process.ts";
 import { type Random, randomFrom } from "../support/fake-disk.ts";
+import { childPids, isAlive } from "../support/process-stats.ts";
 import { waitFor } from "../support/wait.ts";
 import { type Count, compare, type Difference, Expected } from "./expected.ts";
 import { FlakyProxy } from "./proxy.ts";
@@ -20,6 +21,8 @@ export interface Campaign {
   /** Longest life between two kills, ms. */
   readonly longestLifeMs: number;
   readonly durability: "sync" | "relaxed";
+  /** Receiver workers, ended by SIGKILL too; 1: everything in one process. */
+  readonly workers: number;
   readonly say: (line: string) => void;
 }
 
@@ -27,6 +30,7 @@ export interface ChaosReport {
   readonly faults: {
     killed: number;
     killedBeforeAnswer: number;
+    workersKilled: number;
     cuts: number;
     diskFilled: number;
   };
@@ -35,6 +39,8 @@ export interface ChaosReport {
   readonly acknowledged: number;
   readonly counted: number;
   readonly difference: Difference;
+  /** Workers that were still there when their control plane had been gone for a while. */
+  readonly orphans: number;
   /** Answers that OTLP has no retry for. */
   readonly unexpected: readonly string[];
   /** Until /readyz says so, the start of the process included. */
@@ -50,7 +56,7 @@ const SERVICES = ["frontend", "cart", "payment"] as const;
 const METER = "meter";
 
 /**
- * Runs the product under load and breaks it again and again: SIGKILL at any moment, SIGKILL between commit and answer,
+ * Runs the product under load and breaks it again and again: SIGKILL at any moment, of workers too, SIGKILL between commit and answer,
  * cut connections, a full disk. At the end everything that was sent has been acknowledged, and is compared with what
  * was counted, per SLO and second.
  */
@@ -60,6 +66,7 @@ export async function runCampaign(campaign: Campaign): Promise<ChaosReport> {
   const engine = await EngineProcess.start({
     slos: [...SERVICES.map((service) => ({ name: service, service, target: 0.9 })), meterSlo()],
     settings: {
+      workers: campaign.workers,
       state: { directory: join(disk?.path ?? directory, "state"), durability: campaign.durability },
     },
   });
@@ -91,7 +98,14 @@ class Run {
   private readonly random: Random;
   private readonly expected = new Expected();
   private readonly senders: Senders;
-  private readonly faults = { killed: 0, killedBeforeAnswer: 0, cuts: 0, diskFilled: 0 };
+  private readonly faults = {
+    killed: 0,
+    killedBeforeAnswer: 0,
+    workersKilled: 0,
+    cuts: 0,
+    diskFilled: 0,
+  };
+  private orphans = 0;
   private readonly restartMs: number[] = [];
 
   constructor(
@@ -136,6 +150,7 @@ class Run {
       acknowledged: this.expected.acknowledged,
       counted: counted.total,
       difference: counted.difference,
+      orphans: this.orphans,
       unexpected: senders.faults,
       restartMs: this.restartMs,
       withCollector: collector !== null,
@@ -153,17 +168,50 @@ class Run {
     await pause(random() ** 2 * campaign.longestLifeMs);
     if (random() < 0.3) this.proxies[random() < 0.5 ? 0 : 1].cutAll();
     const life = this.kills();
+    if (campaign.workers > 1) await this.killWorkers();
     if (this.disk !== null && life % 16 === 4) await this.fillDisk();
+    const workers = childPids(engine.pid);
     if (life % 3 === 2) await this.killBeforeAnswer();
     else {
       this.faults.killed++;
       engine.signal("SIGKILL");
     }
     await engine.ended;
+    await this.noOrphans(workers);
     this.disk?.empty();
     const startedAt = performance.now();
     await engine.restart();
     this.restartMs.push(performance.now() - startedAt);
+  }
+
+  /** One after the other, now and then all of them; each has to come back. */
+  private async killWorkers(): Promise<void> {
+    const { engine, random, campaign } = this;
+    for (let times = Math.ceil(random() * 3); times > 0; times--) {
+      const workers = childPids(engine.pid);
+      const chosen =
+        random() < 0.2 ? workers : workers.slice(Math.floor(random() * workers.length)).slice(0, 1);
+      for (const pid of chosen) process.kill(pid, "SIGKILL");
+      this.faults.workersKilled += chosen.length;
+      await waitFor(
+        async () => {
+          const listening = (await engine.metrics()).get("slogate_receiver_workers");
+          return listening === campaign.workers ? true : undefined;
+        },
+        { what: "all workers to listen again", timeoutMs: 60_000 },
+      );
+      await pause(random() ** 2 * campaign.longestLifeMs);
+    }
+  }
+
+  /** A worker whose control plane is gone ends by itself. */
+  private async noOrphans(workers: readonly number[]): Promise<void> {
+    const left = () => workers.filter(isAlive);
+    await waitFor(() => (left().length === 0 ? true : undefined), {
+      what: "workers to end with their control plane",
+      timeoutMs: 5_000,
+    }).catch(() => undefined);
+    this.orphans += left().length;
   }
 
   /** The engine dies when it has committed a request and is about to say so: the answer never arrives. */

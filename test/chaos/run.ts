@@ -5,13 +5,14 @@ import { type ChaosReport, runCampaign } from "./campaign.ts";
 
 /*
  * `npm run chaos`: the product under load, killed and broken until one believes it. Options: --kills 200, --seed 1,
- * --life 2500 (longest life between kills, ms), --durability sync. Takes about three seconds a kill.
+ * --life 2500 (longest life between kills, ms), --workers 1 (2 and up: workers are killed too). Takes about three seconds a kill.
  */
 const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "200" },
     seed: { type: "string", default: String(Date.now() % 100_000) },
     life: { type: "string", default: "2500" },
+    workers: { type: "string", default: "1" },
   },
 });
 console.log(`seed ${values.seed}: the same makes the same decisions, though not the same moments`);
@@ -22,11 +23,13 @@ const report = await runCampaign({
   otelcol: realPart("otelcol"),
   longestLifeMs: Number(values.life),
   durability: "sync",
+  workers: Number(values.workers),
   say: (line) => console.log(`${Math.round((performance.now() - startedAt) / 1000)} s: ${line}`),
 });
 print(report);
 must(report.difference.lost === 0, `${report.difference.lost} requests were lost`);
 must(report.difference.doubled === 0, `${report.difference.doubled} requests counted twice`);
+must(report.orphans === 0, `${report.orphans} workers outlived their control plane`);
 must(report.unexpected.length === 0, `unexpected answers: ${report.unexpected.join("; ")}`);
 
 function print({ faults, difference, restartMs, ...report }: ChaosReport): void {
@@ -37,6 +40,7 @@ function print({ faults, difference, restartMs, ...report }: ChaosReport): void 
     [
       ["SIGKILL at a random moment", String(faults.killed)],
       ["SIGKILL between commit and answer", String(faults.killedBeforeAnswer)],
+      ["a worker killed (SIGKILL)", String(faults.workersKilled)],
       ["connections cut", String(faults.cuts)],
       [
         report.diskMiB === null ? "disk full (takes root: left out)" : "disk full",

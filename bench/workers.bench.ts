@@ -1,0 +1,124 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { EngineProcess } from "../test/support/engine-process.ts";
+import { childPids, cpuSeconds, residentBytes } from "../test/support/process-stats.ts";
+import { SERVICES } from "./encode.ts";
+import type { Order, Sent, Work } from "./load.ts";
+import { figure, must, printTable, ROUNDS, spread } from "./report.ts";
+
+/*
+ * What do receiver workers add per second, and what does a span cost when it crosses from a worker to the control plane?
+ * Engines with one process and with workers take the same load in turn, round after round. CPU time is that of all processes
+ * of an engine, kernel included. How much workers add shows on a machine that has a processor for each of them, one for
+ * the control plane and some for the sender; the share of the control plane says how many workers it can keep busy.
+ */
+const WORKERS = [1, 2, 3];
+const LOADS: readonly { readonly name: string; readonly work: Work }[] = [
+  {
+    name: "spans, 1,000 a request",
+    work: { signal: "traces", gzip: false, items: 1000, requests: 1500 },
+  },
+  {
+    name: "spans, 100 a request",
+    work: { signal: "traces", gzip: false, items: 100, requests: 8_000 },
+  },
+];
+
+interface Side {
+  readonly workers: number;
+  readonly engine: EngineProcess;
+  readonly perCpuSecond: number[];
+  readonly perSecond: number[];
+  /** Of the control plane, in the CPU time of all. */
+  readonly planeShare: number[];
+  sent: number;
+}
+
+for (const { name, work } of LOADS) await run(name, work);
+
+async function run(name: string, work: Work): Promise<void> {
+  const sides: Side[] = [];
+  const load = fork(join(import.meta.dirname, "load.ts"));
+  const ask = async (order: Order): Promise<Sent> => {
+    load.send(order);
+    return ((await once(load, "message")) as [Sent])[0];
+  };
+  try {
+    for (const workers of WORKERS) {
+      const slos = SERVICES.map((service) => ({ name: service, service, target: 0.9 }));
+      const engine = await EngineProcess.start({ slos, settings: { workers } });
+      sides.push({ workers, engine, perCpuSecond: [], perSecond: [], planeShare: [], sent: 0 });
+    }
+    // The first round warms up: it counts, but is not measured.
+    for (let round = -1; round < ROUNDS; round++) {
+      await ask({ do: "prepare", work });
+      for (const side of sides) await measure(side, ask, round >= 0);
+    }
+    for (const side of sides) await assertCounted(side);
+    report(name, sides);
+  } finally {
+    load.kill();
+    for (const { engine } of sides) await engine.dispose();
+  }
+}
+
+async function measure(
+  side: Side,
+  ask: (order: Order) => Promise<Sent>,
+  counts: boolean,
+): Promise<void> {
+  const { engine } = side;
+  const workers = childPids(engine.pid);
+  const used = (): [number, number] => [
+    cpuSeconds(engine.pid),
+    workers.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+  ];
+  const [planeBefore, workersBefore] = used();
+  const sent = await ask({ do: "send", address: engine.otlpGrpc });
+  const [planeAfter, workersAfter] = used();
+  must(sent.failed === 0, `${side.workers} workers refused ${sent.failed} items`);
+  side.sent += sent.items;
+  if (!counts) return;
+  const all = planeAfter - planeBefore + workersAfter - workersBefore;
+  side.perCpuSecond.push(sent.items / all);
+  side.perSecond.push(sent.items / sent.seconds);
+  side.planeShare.push((planeAfter - planeBefore) / all);
+}
+
+/** Everything acknowledged is in the budgets, and nothing else. */
+async function assertCounted({ engine, sent }: Side): Promise<void> {
+  let counted = -1;
+  for (const deadline = performance.now() + 5_000; counted !== sent; ) {
+    const gates = await Promise.all(SERVICES.map((slo) => engine.gate(slo)));
+    counted = gates.reduce((sum, gate) => sum + gate.budget.total, 0);
+    must(performance.now() < deadline, `${counted} requests counted, ${sent} acknowledged`);
+  }
+}
+
+function report(name: string, sides: readonly Side[]): void {
+  console.log(`### ${name}\n`);
+  const million = (rates: readonly number[]) => spread(rates.map((rate) => rate / 1e6));
+  printTable(
+    [
+      "workers",
+      "million per CPU s, median",
+      "lowest to highest",
+      "million/s",
+      "control plane's share of the CPU time",
+      "memory of all processes, MiB",
+    ],
+    sides.map(({ workers, engine, perCpuSecond, perSecond, planeShare }) => {
+      const { median, lowest, highest } = million(perCpuSecond);
+      const pids = [engine.pid, ...childPids(engine.pid)];
+      return [
+        workers === 1 ? "none: one process" : String(workers),
+        figure(median),
+        `${figure(lowest)} to ${figure(highest)}`,
+        figure(million(perSecond).median),
+        figure(spread(planeShare).median),
+        figure(pids.reduce((sum, pid) => sum + residentBytes(pid), 0) / 2 ** 20),
+      ];
+    }),
+  );
+}
