@@ -1,14 +1,8 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
-import { setFlagsFromString } from "node:v8";
+import { setHeapFlags } from "./cli/heap-flags.ts";
 
-// Requests are garbage as soon as they are counted. A young generation that grows leaves the CPU's cache: kept at
-// its first size, bench/receive.bench.ts takes in two thirds more spans per CPU second. Loading the program would
-// let it grow, so that comes after.
-setFlagsFromString("--semi-space-growth-factor=1");
-// What requests hold outside the heap counts as growth of the old generation: a small heap would be looked at as a whole
-// for every ten megabytes received. It may double before that.
-setFlagsFromString("--heap-growing-percent=100");
+setHeapFlags();
 const { createProgram } = await import("./cli/program.ts");
 
 /** From a checkout and from an installation alike: package.json stands beside `src` and `dist`. */

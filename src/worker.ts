@@ -1,9 +1,8 @@
-import { setFlagsFromString } from "node:v8";
+import { setHeapFlags } from "./cli/heap-flags.ts";
 
 /* The program of a receiver worker: the control plane starts it with node:cluster; see `channel/fleet.ts`. */
 
-// As in main.ts, and before anything else is loaded.
-setFlagsFromString("--semi-space-growth-factor=1");
+setHeapFlags();
 // A terminal and a service manager signal all processes; when to end is the control plane's to say.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
 

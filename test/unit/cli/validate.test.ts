@@ -47,7 +47,7 @@ describe("validate", () => {
     expect(code).toBe(2);
     expect(text.split("\n")).toEqual([
       `${path("a.yaml")}:7: spec.objectives[0].target: must be at least 0 and below 1, found 99.9 (99.9 % is 0.999)`,
-      `${path("slogate.yaml")}:2: slo: is not a known key; did you mean slos? known: mode, receivers, api, slos, state, publish`,
+      `${path("slogate.yaml")}:2: slo: is not a known key; did you mean slos? known: mode, workers, receivers, api, slos, state, publish`,
       "not valid: 2 files, 0 sound SLOs, 2 problems, 0 warnings",
       "",
     ]);
