@@ -66,7 +66,10 @@ const listening = (engine: EngineProcess, workers: number, timeoutMs = 30_000) =
 const gone = (pids: readonly number[], timeoutMs = 5_000) =>
   waitFor(() => (pids.some(isAlive) ? undefined : true), { what: "workers to end", timeoutMs });
 
-describe("receiver workers", () => {
+/** Each starts three processes, some of them several times. */
+const timeout = 60_000;
+
+describe("receiver workers", { timeout }, () => {
   it("share the ports: both take connections, and what comes in through either is counted once", async () => {
     const engine = await start();
     expect(childPids(engine.pid)).toHaveLength(2);
@@ -219,7 +222,7 @@ describe("receiver workers", () => {
   });
 });
 
-describe("under load, receiver workers", () => {
+describe("under load, receiver workers", { timeout }, () => {
   it("take over edited SLOs, and those that stay lose nothing", async () => {
     const slos = SERVICES.map((name) => ({ name, service: name, target: 0.9 }));
     const engine = await start({ slos });
@@ -294,7 +297,7 @@ describe("under load, receiver workers", () => {
   });
 });
 
-describe("receiver workers that cannot start", () => {
+describe("receiver workers that cannot start", { timeout }, () => {
   it("end the start with the reason: an address that is taken", async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
