@@ -306,6 +306,7 @@ export class OtlpReader implements RequestReader {
       record.bytes,
       resource.start[SERVICE_VERSION]!,
       resource.end[SERVICE_VERSION]!,
+      this.delta.receivedAt,
     );
   }
 }

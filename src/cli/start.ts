@@ -98,7 +98,7 @@ async function build(
     epoch: NOT_LEADING,
     counters,
     now: clock.now(),
-    versionName: (id) => versions.names[id] ?? "other",
+    versionName: (id) => versions.nameOf(id),
   });
   const journalled = {
     gates,

@@ -1,5 +1,9 @@
 import type { Refusal } from "../model/refusal.ts";
 import { PackedWriter } from "./packed.ts";
+import { TICKED } from "./records.ts";
+
+/** Ticks kept while the disk fails: an hour. Of a longer failure the oldest are not stored: time without evidence. */
+const KEPT_CHANGES = 3_600;
 
 export type Answer = (refusal: Refusal | null) => void;
 
@@ -22,6 +26,14 @@ export class Batch {
 
   get isEmpty(): boolean {
     return this.parts.length + this.deltas.length + this.changes.length === 0;
+  }
+
+  addChange(record: Uint8Array): void {
+    const { changes } = this;
+    changes.push(record);
+    if (changes.length <= KEPT_CHANGES) return;
+    const oldest = changes.findIndex((change) => change[0] === TICKED);
+    if (oldest >= 0) changes.splice(oldest, 1);
   }
 
   clear(): void {

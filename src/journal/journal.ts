@@ -42,8 +42,6 @@ const EAGER_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = SECOND;
 /** A commit that takes longer than this has stalled: requests are told to come back. */
 const STALL_MS = 5 * SECOND;
-/** Ticks kept while the disk fails: an hour. Of a longer failure the oldest are not stored: time without evidence. */
-const KEPT_CHANGES = 3_600;
 
 export interface JournalSettings {
   readonly storage: Storage;
@@ -253,12 +251,14 @@ export class Journal implements Admission, ChangeLog {
     this.schedule(0);
   }
 
-  /** Ids are given while decoding; their names must be stored before the first delta that uses them. */
+  /** Names must be stored before the first delta that has their ids. */
   private nameVersions(): void {
     const { versions } = this.journalled;
-    for (; this.versions < versions.size; this.versions++) {
+    for (; this.versions < versions.nextId; this.versions++) {
+      const name = versions.bytesOf(this.versions);
+      if (name === null) continue;
       this.body.clear();
-      writeVersion(this.body, this.versions, versions.bytesOf(this.versions));
+      writeVersion(this.body, this.versions, name);
       writeRecord(this.next.deltas, VERSION, this.body);
     }
   }
@@ -270,15 +270,7 @@ export class Journal implements Admission, ChangeLog {
     write(this.body);
     const record = new PackedWriter(this.body.length + 8);
     writeRecord(record, kind, this.body);
-    this.next.changes.push(record.bytes());
-    this.forgetOldTicks();
-  }
-
-  private forgetOldTicks(): void {
-    const { changes } = this.next;
-    if (changes.length <= KEPT_CHANGES) return;
-    const oldest = changes.findIndex((record) => record[0] === TICKED);
-    if (oldest >= 0) changes.splice(oldest, 1);
+    this.next.addChange(record.bytes());
   }
 
   private refusal(): Refusal | null {

@@ -158,9 +158,9 @@ export class Rounds {
     writePosition(part, this.log.position());
     saveState({ carry: (state) => gates.carryShared(state) }, part);
     this.log.append(SHARED, part);
-    for (let id = 0; id < versions.size; id++) {
+    for (const id of versions.ids()) {
       part.clear();
-      writeVersion(part, id, versions.bytesOf(id));
+      writeVersion(part, id, versions.bytesOf(id) as Uint8Array);
       this.log.append(VERSION, part);
     }
     this.sharedDone = true;

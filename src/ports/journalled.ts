@@ -38,8 +38,12 @@ export interface JournalledSeries {
 
 /** Names of versions by their ids in deltas: see `aggregate/versions.ts`. */
 export interface JournalledVersions {
-  readonly size: number;
-  bytesOf(id: number): Uint8Array;
+  /** Above all ids; a new name has a higher one than those before. */
+  readonly nextId: number;
+  /** Those with a name. */
+  ids(): Iterable<number>;
+  /** Null for an id without a name. */
+  bytesOf(id: number): Uint8Array | null;
   restore(id: number, name: Uint8Array): void;
 }
 

@@ -92,7 +92,7 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
   const { versions } = settings;
   new Gauge({
     name: "slogate_version_names",
-    help: "Values of service.version told apart, over all services; from 4096 on new ones count as other.",
+    help: "Values of service.version told apart, over all services; 16384 at most, then new ones count as other.",
     registers,
     collect() {
       this.set(versions?.() ?? 0);

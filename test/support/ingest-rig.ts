@@ -148,7 +148,7 @@ export class IngestRig {
   private cellsOf(delta: RequestDelta): Cell[] {
     const cells = Array.from({ length: delta.length }, (_, i) => ({
       slo: this.slos[delta.slo[i]!]!.name,
-      version: this.versions.names[delta.version[i]!]!,
+      version: this.versions.nameOf(delta.version[i]!),
       second: delta.second[i]!,
       total: delta.total[i]! / COUNT_UNIT,
       bad: delta.bad[i]! / COUNT_UNIT,

@@ -51,6 +51,7 @@ export const packed = (number: number, fields: readonly WireField[]): WireField 
 
 /** @param padding bytes more than needed for every tag, length and varint (up to 10, tags up to 5 in all) */
 export function encode(fields: readonly WireField[], padding = 0): Uint8Array {
+  // Not a Buffer: that is another type to a test that compares.
   return Uint8Array.from(fieldsBytes(fields, padding));
 }
 
@@ -87,16 +88,16 @@ export function varintBytes(value: bigint, padding = 0): number[] {
   return result.map((b, i) => (i < result.length - 1 ? b | 0x80 : b));
 }
 
-function fieldsBytes(fields: readonly WireField[], padding: number): number[] {
-  return fields.flatMap((field) => {
+function fieldsBytes(fields: readonly WireField[], padding: number): Uint8Array {
+  const parts = fields.flatMap((field) => {
     const number = BigInt(field.number) * 8n + BigInt(wireType(field.value));
     const tag = varintBytes(number, Math.min(padding, 5 - varintBytes(number).length));
     const value = valueBytes(field.value, padding);
     const isLong = "bytes" in field.value || "message" in field.value;
-    return isLong
-      ? [...tag, ...varintBytes(BigInt(value.length), padding), ...value]
-      : [...tag, ...value];
+    const length = isLong ? varintBytes(BigInt(value.length), padding) : [];
+    return [Uint8Array.from([...tag, ...length]), value];
   });
+  return Buffer.concat(parts);
 }
 
 function wireType(value: WireValue): number {
@@ -105,19 +106,19 @@ function wireType(value: WireValue): number {
   return "fixed32" in value ? 5 : 2;
 }
 
-function valueBytes(value: WireValue, padding: number): readonly number[] {
+function valueBytes(value: WireValue, padding: number): Uint8Array {
   if ("varint" in value) {
     const bytes = varintBytes(value.varint);
-    return varintBytes(value.varint, Math.min(padding, 10 - bytes.length));
+    return Uint8Array.from(varintBytes(value.varint, Math.min(padding, 10 - bytes.length)));
   }
-  if ("bytes" in value) return [...value.bytes];
+  if ("bytes" in value) return value.bytes;
   if ("message" in value) return fieldsBytes(value.message, padding);
   const view = new DataView(new ArrayBuffer(8));
   if ("fixed32" in value) {
     view.setUint32(0, value.fixed32, true);
-    return [...new Uint8Array(view.buffer, 0, 4)];
+    return new Uint8Array(view.buffer, 0, 4);
   }
   if ("fixed64" in value) view.setBigUint64(0, value.fixed64, true);
   else view.setFloat64(0, value.double, true);
-  return [...new Uint8Array(view.buffer)];
+  return new Uint8Array(view.buffer);
 }

@@ -348,7 +348,7 @@ describe("what a restart knows besides the counts", () => {
     const disk = new FakeDisk();
     const first = await start(disk);
     const name = new TextEncoder().encode("1.4.2");
-    const id = first.versions.idOf(name, 0, name.length);
+    const id = first.versions.idOf(name, 0, name.length, NOW);
     const lines = {
       length: 1,
       key: Int32Array.of(1, 2, 3, 4),
@@ -357,7 +357,7 @@ describe("what a restart knows besides the counts", () => {
     await first.send({ ...request(1, NOW, [{ slo: 0, total: 1 }]), baseLines: lines });
     for (const later of [MINUTE, 2 * HOUR]) {
       const next = await start(disk.afterKill(), { now: NOW + later });
-      expect(next.versions.names[id]).toBe("1.4.2");
+      expect(next.versions.nameOf(id)).toBe("1.4.2");
       const stored = next.series.read(0, next.series.size);
       if (later < HOUR) {
         expect([...stored.key.slice(0, 4)]).toEqual([1, 2, 3, 4]);
