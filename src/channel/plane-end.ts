@@ -3,12 +3,11 @@ import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { OtlpConsumer } from "../ports/otlp-consumer.ts";
 import { CrossedDelta } from "./delta-numbers.ts";
 import type { FromWorker, Outcome, Port, ToWorker } from "./messages.ts";
-import { SHARED_VERSION_IDS } from "./worker-end.ts";
+import { type PlaneVersions, VersionIds } from "./version-ids.ts";
 
 export interface PlaneParts {
   readonly consumer: OtlpConsumer & DeltaConsumer;
-  /** Gives names of versions their ids in deltas. */
-  readonly versions: { idOf(bytes: Uint8Array, start: number, end: number): number };
+  readonly versions: PlaneVersions;
   readonly counters: ReceiverCounters;
 }
 
@@ -17,8 +16,7 @@ export class PlaneEnd {
   private readonly parts: PlaneParts;
   private readonly port: Port<ToWorker>;
   private readonly delta: CrossedDelta;
-  /** By the worker's id. A name that has no room any more is "other", and so shares its id. */
-  private readonly versionIds = Array.from({ length: SHARED_VERSION_IDS }, (_, id) => id);
+  private readonly versionIds: VersionIds;
   private committed: number[] = [];
   private others: (readonly [number, Outcome])[] = [];
   private answering = false;
@@ -28,6 +26,7 @@ export class PlaneEnd {
     this.parts = parts;
     this.port = port;
     this.delta = new CrossedDelta(worker);
+    this.versionIds = new VersionIds(parts.versions);
   }
 
   /** The messages about requests; those about the worker itself are the fleet's. */
@@ -44,8 +43,7 @@ export class PlaneEnd {
         break;
       }
       case "versions":
-        for (const name of message.names)
-          this.versionIds.push(this.parts.versions.idOf(name, 0, name.length));
+        for (const name of message.names) this.versionIds.add(name);
         break;
       case "refused": {
         const { requestsRefused } = this.parts.counters;
@@ -59,7 +57,8 @@ export class PlaneEnd {
   private takeAll(numbers: Float64Array): void {
     const { delta } = this;
     for (let at = 0; at < numbers.length; ) {
-      at = delta.read(numbers, at, this.versionIds);
+      at = delta.read(numbers, at, this.versionIds.byWorkers);
+      this.versionIds.used(delta);
       const { request } = delta;
       this.parts.consumer.take(delta, delta.taken, (refusal) => this.answer(request, refusal));
     }

@@ -2,18 +2,18 @@ import type { Done, Encoding, OtlpConsumer, Signal } from "../ports/otlp-consume
 import type { RequestReader } from "../ports/request-reader.ts";
 import { DeltaWriter } from "./delta-numbers.ts";
 import type { FromWorker, Port, ToWorker } from "./messages.ts";
+import { SHARED_VERSION_IDS } from "./version-ids.ts";
 
 /** Deltas beyond this many numbers (half a megabyte) are not gathered any longer. */
 const GATHERED_NUMBERS = 65_536;
+/** Of an id whose name was forgotten before it was told; nothing can have been counted for it. */
+const NAMELESS = new Uint8Array(0);
 
 /** Names of versions by the worker's own ids; id 0 is no version, 1 is "other", here as there. */
 export interface VersionNames {
-  readonly size: number;
-  bytesOf(id: number): Uint8Array;
+  readonly nextId: number;
+  bytesOf(id: number): Uint8Array | null;
 }
-
-/** Ids that every table of versions begins with: "no version" and "other". */
-export const SHARED_VERSION_IDS = 2;
 
 /**
  * The worker's end of the channel: requests of spans are read here and cross as deltas, those of metrics cross as they are,
@@ -90,11 +90,11 @@ export class WorkerEnd implements OtlpConsumer {
   }
 
   private nameVersions(): void {
-    const { size } = this.versions;
-    if (size === this.versionsSent) return;
+    const { nextId } = this.versions;
+    if (nextId === this.versionsSent) return;
     const names: Uint8Array[] = [];
-    for (; this.versionsSent < size; this.versionsSent++)
-      names.push(this.versions.bytesOf(this.versionsSent));
+    for (; this.versionsSent < nextId; this.versionsSent++)
+      names.push(this.versions.bytesOf(this.versionsSent) ?? NAMELESS);
     this.port.post({ kind: "versions", names });
   }
 

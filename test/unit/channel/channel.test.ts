@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RequestDelta } from "../../../src/model/delta.ts";
 import type { Refusal } from "../../../src/model/refusal.ts";
+import { HOUR } from "../../../src/model/time.ts";
 import type { Admitted } from "../../../src/ports/admission.ts";
 import { RigWorker } from "../../support/channel-rig.ts";
 import { IngestRig, metricSlo, NOW, NOW_S, spanSlo } from "../../support/ingest-rig.ts";
@@ -125,13 +126,17 @@ describe("versions", () => {
     for (const { version, total } of plane.cells)
       byVersion.set(version, (byVersion.get(version) ?? 0) + total);
     expect(Object.fromEntries(byVersion)).toEqual({ a: 1, b: 2, c: 2 });
-    expect(plane.versions.names).toEqual(["", "other", "a", "b", "c"]);
+    expect([...plane.versions.ids()].map((id) => plane.versions.nameOf(id))).toEqual([
+      "a",
+      "b",
+      "c",
+    ]);
     // A name crosses once.
     expect(one.crossed.filter((kind) => kind === "versions")).toHaveLength(2);
   });
 
   it("that have no room any more count as other, and nothing of them is lost", async () => {
-    const plane = new IngestRig(SLOS, { versionLimit: 3 });
+    const plane = new IngestRig(SLOS, { versionLimit: 1 });
     const worker = new RigWorker(plane, SLOS, 1);
     await worker.spans(spans({ version: "a" }, { version: "b" }, { version: "c" }, {}));
     expect(plane.cells.map(({ version, total }) => [version, total])).toEqual([
@@ -139,6 +144,28 @@ describe("versions", () => {
       ["a", 1],
       ["other", 1],
       ["other", 1],
+    ]);
+  });
+
+  it("get room when that of one which nobody used for a day is free, also when they were told before", async () => {
+    const plane = new IngestRig(SLOS, { versionLimit: 2 });
+    const [one, two] = [new RigWorker(plane, SLOS, 1), new RigWorker(plane, SLOS, 2)];
+    await one.spans(spans({ version: "busy" }, { version: "old" }, { version: "new" }));
+    for (const hours of [13, 26, 27]) {
+      plane.now = NOW + hours * HOUR;
+      plane.cells.length = 0;
+      // Another worker's use keeps the name, too.
+      for (const worker of hours === 13 ? [two] : [one, two]) {
+        const endUnixMs = plane.now;
+        await worker.spans(spans({ version: "busy", endUnixMs }, { version: "new", endUnixMs }));
+      }
+    }
+    const totals = plane.cells.map(({ version, total }) => [version, total]);
+    expect(totals.toSorted()).toEqual([
+      ["busy", 1],
+      ["busy", 1],
+      ["new", 1],
+      ["new", 1],
     ]);
   });
 });
