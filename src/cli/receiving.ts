@@ -88,9 +88,9 @@ async function inWorkers(parts: ReceivingParts, count: number): Promise<Receivin
     trouble: () => (fleet.listening === 0 ? "no receiver worker is listening" : null),
     workers: () => ({ listening: fleet.listening, restarts: fleet.restarts }),
     useSlos: (slos) => {
-      rules = rulesOf(slos);
-      // Metrics are read here.
+      // Metrics are read here; and what cannot be compiled reaches no worker.
       consumer.useRules(compileRules(slos, columnOf));
+      rules = rulesOf(slos);
       fleet.post({ kind: "rules", rules });
     },
     stop: (deadlineMs) => fleet.stop(deadlineMs),
