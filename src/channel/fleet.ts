@@ -1,9 +1,12 @@
 import cluster, { type Worker } from "node:cluster";
+import { Readable } from "node:stream";
 import { EngineError } from "../model/errors.ts";
 import type { DurationMs } from "../model/time.ts";
 import type { Log } from "../ports/log.ts";
 import type { FromWorker, Port, Ports, ToWorker } from "./messages.ts";
 
+/** The worker's file descriptor of the pipe; the one before it is the channel's. */
+export const REQUESTS_FD = 4;
 /** A worker that has listened for so long has recovered: its next end counts as the first one. */
 const RECOVERED_MS = 60_000;
 /** A worker that does not listen by then is given up. */
@@ -17,8 +20,16 @@ export interface FleetParts {
   readonly program: string;
   /** What a worker is told first, whenever one starts. */
   readonly start: () => ToWorker;
-  /** Takes the messages of one worker process, from its start to its end. */
-  readonly attach: (port: Port<ToWorker>, worker: number) => (message: FromWorker) => void;
+  /**
+   * Takes what one worker process sends, from its start to its end: messages, and requests over a pipe of their own.
+   *
+   * @returns what takes the messages
+   */
+  readonly attach: (
+    port: Port<ToWorker>,
+    requests: Readable,
+    worker: number,
+  ) => (message: FromWorker) => void;
   /** @param ends of the worker one after the other, 1 or more */
   readonly restartDelayMs: (ends: number) => DurationMs;
   readonly log: Log;
@@ -63,7 +74,7 @@ export class Fleet {
       args: [],
       serialization: "advanced",
       // Standard output belongs to decisions.
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      stdio: ["ignore", "ignore", "inherit", "ipc", "pipe"],
     });
     try {
       const all = await Promise.all(
@@ -107,7 +118,7 @@ export class Fleet {
     const worker = cluster.fork();
     member.process = worker;
     const port = portOf(worker);
-    const receive = parts.attach(port, member.number);
+    const receive = parts.attach(port, requestsOf(worker), member.number);
     const deadline = setTimeout(() => worker.process.kill("SIGKILL"), START_DEADLINE_MS);
     worker.on("message", (message: FromWorker) => {
       if (message.kind === "listening") {
@@ -165,6 +176,14 @@ interface Member {
   /** One after the other, without having recovered. */
   ends: number;
   timer: NodeJS.Timeout | null;
+}
+
+function requestsOf(worker: Worker): Readable {
+  const pipe = worker.process.stdio[REQUESTS_FD];
+  if (!(pipe instanceof Readable)) throw new Error("unreachable: a worker has a pipe of requests");
+  // Broken by its end, which `exit` says.
+  pipe.on("error", () => undefined);
+  return pipe;
 }
 
 function portOf(worker: Worker): Port<ToWorker> {

@@ -2,7 +2,6 @@ import type { ErrorCode } from "../model/errors.ts";
 import type { ReceiversSettings } from "../model/receiver-settings.ts";
 import type { PartialSuccess, Refusal } from "../model/refusal.ts";
 import type { Slo } from "../model/slo.ts";
-import type { Encoding, Signal } from "../ports/otlp-consumer.ts";
 
 /* What crosses between the control plane and its receiver workers: plain data, copied by structured clone. */
 
@@ -40,14 +39,6 @@ export type FromWorker =
   | { readonly kind: "versions"; readonly names: readonly Uint8Array[] }
   /** Requests that were read: see `delta-numbers.ts`. */
   | { readonly kind: "deltas"; readonly numbers: Float64Array }
-  /** A request that the control plane has to read. */
-  | {
-      readonly kind: "request";
-      readonly request: number;
-      readonly signal: Signal;
-      readonly encoding: Encoding;
-      readonly bytes: Uint8Array;
-    }
   /** Requests that the worker refused since it last said so, by RefusalCode. */
   | { readonly kind: "refused"; readonly byCode: Readonly<Record<string, number>> };
 

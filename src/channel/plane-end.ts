@@ -1,6 +1,6 @@
 import type { DeltaConsumer } from "../ports/delta-consumer.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
-import type { OtlpConsumer } from "../ports/otlp-consumer.ts";
+import type { Encoding, OtlpConsumer } from "../ports/otlp-consumer.ts";
 import { CrossedDelta } from "./delta-numbers.ts";
 import type { FromWorker, Outcome, Port, ToWorker } from "./messages.ts";
 import { type PlaneVersions, VersionIds } from "./version-ids.ts";
@@ -35,13 +35,6 @@ export class PlaneEnd {
       case "deltas":
         this.takeAll(message.numbers);
         break;
-      case "request": {
-        const { request, signal, encoding, bytes } = message;
-        this.parts.consumer.consume(signal, encoding, bytes, (outcome) => {
-          this.answer(request, outcome);
-        });
-        break;
-      }
       case "versions":
         for (const name of message.names) this.versionIds.add(name);
         break;
@@ -52,6 +45,13 @@ export class PlaneEnd {
         break;
       }
     }
+  }
+
+  /** A request that was not read by the worker; `bytes` belong to the caller again on return. */
+  consume(request: number, encoding: Encoding, bytes: Uint8Array): void {
+    this.parts.consumer.consume("metrics", encoding, bytes, (outcome) => {
+      this.answer(request, outcome);
+    });
   }
 
   private takeAll(numbers: Float64Array): void {

@@ -2,6 +2,7 @@ import type { Done, Encoding, OtlpConsumer, Signal } from "../ports/otlp-consume
 import type { RequestReader } from "../ports/request-reader.ts";
 import { DeltaWriter } from "./delta-numbers.ts";
 import type { FromWorker, Port, ToWorker } from "./messages.ts";
+import type { RequestWriter } from "./request-pipe.ts";
 import { SHARED_VERSION_IDS } from "./version-ids.ts";
 
 /** Deltas beyond this many numbers (half a megabyte) are not gathered any longer. */
@@ -23,6 +24,7 @@ export class WorkerEnd implements OtlpConsumer {
   private readonly reader: RequestReader;
   private readonly versions: VersionNames;
   private readonly port: Port<FromWorker>;
+  private readonly metrics: RequestWriter;
   private readonly refused: Record<string, number>;
   private readonly waiting = new Map<number, Done>();
   private readonly deltas = new DeltaWriter();
@@ -35,18 +37,20 @@ export class WorkerEnd implements OtlpConsumer {
     reader: RequestReader;
     versions: VersionNames;
     port: Port<FromWorker>;
+    metrics: RequestWriter;
     refused: Record<string, number>;
   }) {
     this.reader = parts.reader;
     this.versions = parts.versions;
     this.port = parts.port;
+    this.metrics = parts.metrics;
     this.refused = parts.refused;
   }
 
   consume(signal: Signal, encoding: Encoding, bytes: Uint8Array, done: Done): void {
     if (signal === "metrics") {
       const request = this.expect(done);
-      this.port.post({ kind: "request", request, signal, encoding, bytes });
+      this.metrics.send(request, encoding, bytes);
       return;
     }
     const refusal = this.reader.read(signal, encoding, bytes);

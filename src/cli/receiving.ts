@@ -6,6 +6,7 @@ import type { VersionTable } from "../aggregate/versions.ts";
 import { Fleet } from "../channel/fleet.ts";
 import type { Rules } from "../channel/messages.ts";
 import { PlaneEnd } from "../channel/plane-end.ts";
+import { RequestParser } from "../channel/request-pipe.ts";
 import type { Settings, WorkerCount } from "../config/settings.ts";
 import type { InFlightLimit } from "../model/receiver-settings.ts";
 import type { Slo } from "../model/slo.ts";
@@ -13,6 +14,7 @@ import { SECOND } from "../model/time.ts";
 import type { Log } from "../ports/log.ts";
 import type { ReceiverCounters, WorkersState } from "../ports/metrics.ts";
 import { backoffMs } from "../publish/backoff.ts";
+import { BufferPool } from "../receive/assembly.ts";
 import { DEFAULT_MAX_REQUESTS } from "../receive/limits.ts";
 import { startReceivers } from "./receivers.ts";
 
@@ -70,13 +72,16 @@ async function inWorkers(parts: ReceivingParts, count: number): Promise<Receivin
   const { grpc, http } = settings.receivers;
   const receivers = { grpc: grpc && shareOf(grpc, count), http: http && shareOf(http, count) };
   const rulesOf = (slos: readonly Slo[]): Rules => ({ slos, columns: slos.map(columnOf) });
+  const pool = new BufferPool();
   let rules = rulesOf(parts.slos);
   const fleet = new Fleet({
     count,
     program: join(import.meta.dirname, `../worker${extname(import.meta.filename)}`),
     start: () => ({ kind: "start", receivers, rules }),
-    attach: (port, worker) => {
+    attach: (port, requests, worker) => {
       const end = new PlaneEnd(parts, port, worker);
+      const parser = new RequestParser(pool, (...request) => end.consume(...request));
+      requests.on("data", (chunk: Buffer) => parser.read(chunk));
       return (message) => end.receive(message);
     },
     restartDelayMs: (ends) => backoffMs(ends - 1, Math.random(), RESTART_BACKOFF),

@@ -1,11 +1,15 @@
+import { Socket } from "node:net";
 import { OtlpReader } from "../aggregate/otlp-reader.ts";
 import { compileRules, type RuleSet } from "../aggregate/rules.ts";
 import { SeriesStore } from "../aggregate/series.ts";
 import { VersionTable } from "../aggregate/versions.ts";
+import { REQUESTS_FD } from "../channel/fleet.ts";
 import type { FromWorker, Rules, ToWorker } from "../channel/messages.ts";
+import { RequestWriter } from "../channel/request-pipe.ts";
 import { WorkerEnd } from "../channel/worker-end.ts";
 import { EngineError } from "../model/errors.ts";
 import { newReceiverCounters } from "../ports/metrics.ts";
+import { BufferPool } from "../receive/assembly.ts";
 import { type Receivers, startReceivers } from "./receivers.ts";
 
 const TELL_REFUSED_MS = 250;
@@ -65,6 +69,7 @@ export class Work {
       reader,
       versions,
       port: { post: tell },
+      metrics: new RequestWriter(requestPipe(), new BufferPool()),
       refused: counters.requestsRefused,
     });
     this.reader = reader;
@@ -80,6 +85,13 @@ export class Work {
     tell({ kind: "listening", ports: this.receivers.ports });
     return true;
   }
+}
+
+function requestPipe(): Socket {
+  const pipe = new Socket({ fd: REQUESTS_FD, readable: false, writable: true });
+  // Broken when the control plane has gone: then the worker is about to end.
+  pipe.on("error", () => undefined);
+  return pipe;
 }
 
 function compiled({ slos, columns }: Rules): RuleSet {

@@ -4,9 +4,11 @@ import { SeriesStore } from "../../src/aggregate/series.ts";
 import { VersionTable } from "../../src/aggregate/versions.ts";
 import type { FromWorker, ToWorker } from "../../src/channel/messages.ts";
 import { PlaneEnd } from "../../src/channel/plane-end.ts";
+import { RequestParser, RequestWriter } from "../../src/channel/request-pipe.ts";
 import { WorkerEnd } from "../../src/channel/worker-end.ts";
 import type { Slo } from "../../src/model/slo.ts";
 import type { Encoding, Signal } from "../../src/ports/otlp-consumer.ts";
+import { BufferPool } from "../../src/receive/assembly.ts";
 import { type IngestRig, NOW, type Outcome } from "./ingest-rig.ts";
 
 /** A receiver worker joined to the control plane of an IngestRig. Messages are copied, and cross in a later turn, as between processes. */
@@ -45,11 +47,21 @@ export class RigWorker {
       }),
       number,
     );
+    const pool = new BufferPool();
+    const parser = new RequestParser(pool, (...request) => planeEnd.consume(...request));
+    const cross = (bytes: Uint8Array, written: () => void) => {
+      const copy = Buffer.from(bytes);
+      setImmediate(() => {
+        if (this.alive) parser.read(copy);
+        written();
+      });
+    };
     this.end = new WorkerEnd({
       reader: this.reader,
       versions: this.versions,
       port: later<FromWorker>((message) => planeEnd.receive(message)),
       refused: this.refused,
+      metrics: new RequestWriter({ write: cross }, pool),
     });
   }
 
