@@ -9,8 +9,10 @@ import type { FromWorker, Port, Ports, ToWorker } from "./messages.ts";
 export const REQUESTS_FD = 4;
 /** A worker that has listened for so long has recovered: its next end counts as the first one. */
 const RECOVERED_MS = 60_000;
-/** A worker that does not listen by then is given up. */
-const START_DEADLINE_MS = 30_000;
+/** A worker that says nothing for so long, also at its start, hangs: it is killed. */
+const SILENCE_MS = 30_000;
+/** Looks at it so often in that time: after a pause of its own the control plane has looked once before it reads. */
+const LOOKS = 4;
 /** Of a stop's time, for the last word of workers that have used all of theirs. */
 const FAREWELL_MS = 300;
 
@@ -32,6 +34,8 @@ export interface FleetParts {
   ) => (message: FromWorker) => void;
   /** @param ends of the worker one after the other, 1 or more */
   readonly restartDelayMs: (ends: number) => DurationMs;
+  /** Default 30 s. */
+  readonly silenceMs?: DurationMs;
   readonly log: Log;
 }
 
@@ -119,10 +123,10 @@ export class Fleet {
     member.process = worker;
     const port = portOf(worker);
     const receive = parts.attach(port, requestsOf(worker), member.number);
-    const deadline = setTimeout(() => worker.process.kill("SIGKILL"), START_DEADLINE_MS);
+    const heard = killedWhenSilent(worker, parts.silenceMs ?? SILENCE_MS);
     worker.on("message", (message: FromWorker) => {
+      heard();
       if (message.kind === "listening") {
-        clearTimeout(deadline);
         member.listensSince = performance.now();
         listens(message.ports);
       } else if (message.kind === "failed") {
@@ -133,7 +137,6 @@ export class Fleet {
       parts.log.error("a receiver worker cannot be reached", { error: error.message });
     });
     worker.once("exit", (code: number | null, signal: string | null) => {
-      clearTimeout(deadline);
       const how = signal ?? `exit code ${code}`;
       if (member.listensSince === null)
         cannot(new EngineError("WORKER_FAILED", `a receiver worker ended by ${how} at its start`));
@@ -176,6 +179,19 @@ interface Member {
   /** One after the other, without having recovered. */
   ends: number;
   timer: NodeJS.Timeout | null;
+}
+
+/** @returns to be called whenever the worker is heard */
+function killedWhenSilent(worker: Worker, silenceMs: DurationMs): () => void {
+  let silentLooks = 0;
+  const looking = setInterval(() => {
+    silentLooks++;
+    if (silentLooks === LOOKS) worker.process.kill("SIGKILL");
+  }, silenceMs / LOOKS);
+  worker.once("exit", () => clearInterval(looking));
+  return () => {
+    silentLooks = 0;
+  };
 }
 
 function requestsOf(worker: Worker): Readable {

@@ -33,6 +33,8 @@ export interface Ports {
 
 export type FromWorker =
   | { readonly kind: "listening"; readonly ports: Ports }
+  /** Said now and then from there on: its event loop turns. */
+  | { readonly kind: "alive" }
   /** It cannot start. */
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly message: string }
   /** Names of the worker's next version ids, in order; they come before the first delta that uses them. */

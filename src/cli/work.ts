@@ -13,6 +13,7 @@ import { BufferPool } from "../receive/assembly.ts";
 import { type Receivers, startReceivers } from "./receivers.ts";
 
 const TELL_REFUSED_MS = 250;
+const TELL_ALIVE_MS = 2_000;
 
 /** A receiver worker: `worker.ts` runs it in a process of its own, forked by the control plane. */
 export class Work {
@@ -83,6 +84,7 @@ export class Work {
       return false;
     }
     tell({ kind: "listening", ports: this.receivers.ports });
+    setInterval(() => tell({ kind: "alive" }), TELL_ALIVE_MS).unref();
     return true;
   }
 }
