@@ -1,6 +1,6 @@
 import type { Evidence } from "../model/gate.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
-import type { UnixMs, UnixSecond } from "../model/time.ts";
+import type { DurationMs, UnixMs, UnixSecond } from "../model/time.ts";
 import type { BurnWindowPair } from "../model/window.ts";
 import { clearDispersion, dispersion, stepDispersion } from "./dispersion.ts";
 import { burnRate } from "./rate.ts";
@@ -60,6 +60,8 @@ export class PairWatch implements BurnWatch {
   private firstBadAt: UnixMs | null = null;
   /** Recovery. */
   private closed = false;
+  private troubleSince: UnixMs = 0;
+  private longestPause: DurationMs = 0;
   private worstBurn = 0;
   private recovery = 0;
   private calmSince: UnixMs | null = null;
@@ -172,6 +174,8 @@ export class PairWatch implements BurnWatch {
     this.firstBadAt = other.firstBadAt;
     this.firstAt = other.firstAt;
     this.closed = other.closed;
+    this.troubleSince = other.troubleSince;
+    this.longestPause = other.longestPause;
     this.worstBurn = other.worstBurn;
     this.recovery = other.recovery;
     this.calmSince = other.calmSince;
@@ -208,7 +212,7 @@ export class PairWatch implements BurnWatch {
     const gain = (expected * (stillBad - 1) - bad * Math.log(stillBad)) / this.meanWeight();
     this.recovery = Math.min(this.mostRecovery(stillBad), Math.max(0, this.recovery + gain));
     if (this.recovery < RECOVER_NATS) {
-      this.calmSince = null;
+      this.endCalm(now);
       return;
     }
     if (this.calmSince === null) {
@@ -220,7 +224,7 @@ export class PairWatch implements BurnWatch {
     this.calmBad += bad;
     const calmBurn = burnRate(this.calmBad, this.calmTotal, this.objective) ?? 0;
     // One error is never proof of trouble, however little traffic there is.
-    if (this.calmBad > this.meanWeight() && calmBurn > CALM_BURN) this.calmSince = null;
+    if (this.calmBad > this.meanWeight() && calmBurn > CALM_BURN) this.endCalm(now);
   }
 
   dispersion(): number {
@@ -230,6 +234,14 @@ export class PairWatch implements BurnWatch {
   /** Since when recovery is proven without a break; null while it is not. */
   calmSinceMs(): UnixMs | null {
     return this.closed ? this.calmSince : null;
+  }
+
+  troubleSinceMs(): UnixMs {
+    return this.troubleSince;
+  }
+
+  longestPauseMs(): DurationMs {
+    return this.longestPause;
   }
 
   /** A milder trouble has ended the calm already. */
@@ -260,8 +272,10 @@ export class PairWatch implements BurnWatch {
   }
 
   /** The gate has closed: recovery begins at nothing. */
-  close(_sums: WindowSums, breach: Breach | null): void {
+  close(_sums: WindowSums, breach: Breach | null, now: UnixMs): void {
     this.closed = true;
+    this.troubleSince = breach?.evidence.since ?? now;
+    this.longestPause = 0;
     this.worstBurn = breach?.shortBurn ?? MIN_ALTERNATIVE;
     this.recovery = 0;
     this.calmSince = null;
@@ -297,6 +311,8 @@ export class PairWatch implements BurnWatch {
     this.weights = state.number(this.weights);
     this.firstBadAt = state.optional(this.firstBadAt);
     this.closed = state.flag(this.closed);
+    this.troubleSince = state.number(this.troubleSince);
+    this.longestPause = state.number(this.longestPause);
     this.worstBurn = state.number(this.worstBurn);
     this.recovery = state.number(this.recovery);
     this.calmSince = state.optional(this.calmSince);
@@ -304,6 +320,12 @@ export class PairWatch implements BurnWatch {
     this.calmBad = state.number(this.calmBad);
     state.numbers(this.spread);
     this.tick = state.number(this.tick);
+  }
+
+  private endCalm(now: UnixMs): void {
+    if (this.calmSince !== null)
+      this.longestPause = Math.max(this.longestPause, now - this.calmSince);
+    this.calmSince = null;
   }
 
   private stepSpread(now: UnixMs): void {

@@ -75,4 +75,10 @@ export const ECHO_SINCE = ECHO + ECHO_BINS;
 export const CALM_BAD = ECHO_SINCE + ECHO_BINS;
 export const CALM_EXPECTED = CALM_BAD + 1;
 
-export const ROW_LENGTH = CALM_EXPECTED + 1;
+/** Since when R, the evidence of recovery, has been above nothing, and until when it was enough. */
+export const GOOD_SINCE = CALM_EXPECTED + 1;
+export const PROVEN_UNTIL = GOOD_SINCE + 1;
+/** Longest pause of the present trouble, seconds: what had passed for recovery before it came back. */
+export const LONGEST_PAUSE = PROVEN_UNTIL + 1;
+
+export const ROW_LENGTH = LONGEST_PAUSE + 1;

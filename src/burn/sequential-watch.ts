@@ -8,12 +8,14 @@ import { burnRate } from "./rate.ts";
 import { beginRecovery, CALM_BURN, RECOVER_NATS, stillBad } from "./recovery.ts";
 import {
   BAD,
+  BURNT_SINCE,
   CALM_BAD,
   CALM_EXPECTED,
   CALM_SINCE,
   CLOSED,
   EXPECTED,
   LAST_BAD_SECOND,
+  LONGEST_PAUSE,
   NATS,
   NOW,
   OPENED_AT,
@@ -138,6 +140,14 @@ export class SequentialWatch implements BurnWatch {
     return this.row[CLOSED] === 0 || Number.isNaN(calm) ? null : calm * 1000;
   }
 
+  troubleSinceMs(): UnixMs {
+    return this.row[BURNT_SINCE]! * 1000;
+  }
+
+  longestPauseMs(): DurationMs {
+    return this.row[LONGEST_PAUSE]! * 1000;
+  }
+
   settled(sums: WindowSums): boolean {
     const { row } = this;
     // A hold may be shorter than five minutes: what was before recovery says nothing against it.
@@ -174,6 +184,7 @@ export class SequentialWatch implements BurnWatch {
     this.closing = -1;
     if (breach === null || closing < 0) {
       row[CLOSED] = 1;
+      row[BURNT_SINCE] = second;
       beginRecovery(row, 0);
       return;
     }

@@ -48,6 +48,10 @@ export interface BurnWatch {
   evidence(sums: WindowSums, now: UnixMs): Evidence | null;
   /** Since when recovery is proven without a break; null while it is not. */
   calmSinceMs(): UnixMs | null;
+  /** Since when there has been evidence of the trouble that holds the gate closed. */
+  troubleSinceMs(): UnixMs;
+  /** The longest time for which that trouble had seemed over, and came back; 0: it has gone on. */
+  longestPauseMs(): DurationMs;
   /** Whether the burn of the last minutes is low enough to open. */
   settled(sums: WindowSums): boolean;
   /** Seconds of traffic at this rate until recovery is proven; null while nothing points that way. */

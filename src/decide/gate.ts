@@ -1,13 +1,7 @@
 import type { GatePolicy, GateReason, GateStateName } from "../model/gate.ts";
-import { HOUR, type UnixMs } from "../model/time.ts";
+import type { UnixMs } from "../model/time.ts";
+import { holdAfterClosing, holdAfterTrouble } from "./hold.ts";
 import type { BurnReason, Findings, GateState } from "./state.ts";
-
-/** A closing this soon after the last opening is a relapse: the next recovery must last three times as long. */
-const RELAPSE_MS = 2 * HOUR;
-const RELAPSE_FACTOR = 3;
-const MAX_HOLD_MS = HOUR;
-/** A pause that has passed for recovery must be outlasted so many times. */
-const OUTLAST_PAUSE = 3;
 
 /**
  * The next state of a gate. Pure: the clock is an argument, so that a day can be replayed in a test.
@@ -71,8 +65,8 @@ function nextBurn(
   policy: GatePolicy,
   now: UnixMs,
 ): { closed: BurnReason | null; opened: boolean; holdMs: number } {
-  const holdMs = previous.holdMs;
   if (previous.burnClosed === null) {
+    const { holdMs } = previous;
     if (findings.burn === null) return { closed: null, opened: false, holdMs };
     return {
       closed: findings.burn,
@@ -81,22 +75,16 @@ function nextBurn(
     };
   }
   const calm = findings.calmSince;
+  const holdMs = Math.max(
+    previous.holdMs,
+    calm === null ? 0 : holdAfterTrouble(findings, calm, policy),
+  );
   if (calm !== null && now - calm >= holdMs && findings.settled) {
     return { closed: null, opened: true, holdMs };
   }
   // The reason of a closing may grow worse, never milder: "slow" after "fast" would read like recovery.
   const worse = previous.burnClosed !== "fast-burn" && findings.burn === "fast-burn";
   return { closed: worse ? "fast-burn" : previous.burnClosed, opened: false, holdMs };
-}
-
-/** How long recovery must last when burn closes the gate at `now`. */
-function holdAfterClosing(state: GateState, policy: GatePolicy, now: UnixMs): number {
-  const relapse = state.lastOpenedAt !== null && now - state.lastOpenedAt < RELAPSE_MS;
-  if (!relapse) return policy.keepClosedForMs;
-  // What looked like recovery began one hold before the opening.
-  const pauseMs = now - (state.lastOpenedAt ?? now) + state.holdMs;
-  const holdMs = Math.max(RELAPSE_FACTOR * state.holdMs, OUTLAST_PAUSE * pauseMs);
-  return Math.min(Math.max(MAX_HOLD_MS, policy.keepClosedForMs), holdMs);
 }
 
 function stillExhausted(previous: GateState, findings: Findings): boolean {

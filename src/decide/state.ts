@@ -21,7 +21,7 @@ export interface GateState {
   readonly exhausted: boolean;
   /** When burn last let go of the gate; null when it never held it. */
   readonly lastOpenedAt: UnixMs | null;
-  /** How long recovery must last before this closing ends. */
+  /** How long recovery must last before this closing ends; grows with what is seen of the trouble. */
   readonly holdMs: DurationMs;
   /** Whether the last judgement that was not unknown was open, overrides left aside; null before the first. */
   readonly lastKnownOpen: boolean | null;
@@ -35,6 +35,9 @@ export interface Findings {
   burn: BurnReason | null;
   /** Since when recovery is proven without a break. */
   calmSince: UnixMs | null;
+  /** Since when there has been evidence of the trouble, and the longest pause in it that had passed for recovery. */
+  troubleSince: UnixMs;
+  longestPauseMs: DurationMs;
   /** The burn of the last minutes is low enough to open. */
   settled: boolean;
   /** A version that is to blame receives traffic. */
@@ -69,6 +72,8 @@ export function noFindings(): Findings {
   return {
     burn: null,
     calmSince: null,
+    troubleSince: 0,
+    longestPauseMs: 0,
     settled: false,
     badVersion: false,
     exhausted: false,

@@ -152,6 +152,8 @@ export class Track implements WindowSums {
     this.lookForRollout(now);
     findings.badVersion = !this.slo.sampledUpstream && this.versions.suspectServes(nowSecond);
     findings.calmSince = this.watch.calmSinceMs();
+    findings.troubleSince = this.watch.troubleSinceMs();
+    findings.longestPauseMs = this.watch.longestPauseMs();
     findings.settled = this.watch.settled(this);
     findings.exhausted =
       !this.slo.sampledUpstream && isExhausted(budget, this.ledger.historySeconds(nowSecond));

@@ -26,9 +26,9 @@ describe("the gate on made-up services", () => {
   it("misses no incident, and is quick", () => {
     expect(figures.incidents).toBeGreaterThan(30);
     expect(figures.missed).toBe(0);
-    expect(figures.delayS).toBeLessThanOrEqual(60);
-    expect(figures.actionableDelayS).toBeLessThanOrEqual(40);
-    expect(figures.servedOpenPercent).toBeLessThan(3.5);
+    expect(figures.delayS).toBeLessThanOrEqual(40);
+    expect(figures.actionableDelayS).toBeLessThanOrEqual(30);
+    expect(figures.servedOpenPercent).toBeLessThan(2.5);
   });
 
   it("does not close for what comes every night, and opens soon after a blip", () => {
@@ -36,8 +36,8 @@ describe("the gate on made-up services", () => {
     expect(nights.reduce((sum, { falseClosings }) => sum + falseClosings, 0)).toBeLessThanOrEqual(
       1,
     );
-    expect(figures.blipOverhangS).toBeLessThan(330);
-    expect(figures.reopenings).toBeLessThan(0.4);
+    expect(figures.blipOverhangS).toBeLessThan(300);
+    expect(figures.reopenings).toBeLessThan(0.2);
   });
 
   it("forecasts intervals that hold about as often as they say", () => {

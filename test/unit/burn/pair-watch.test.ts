@@ -143,7 +143,7 @@ describe("PairWatch: a fresh start after opening", () => {
   it("does not close again on what its windows still hold", () => {
     const made = seen(30_000, 600);
     expect(made.breach(old, NOW)).not.toBeNull();
-    made.close(new Sums(), null);
+    made.close(new Sums(), null, NOW);
     made.open(NOW + SECOND);
     made.observe(NOW / SECOND + 2, 100, 4, 4, NOW + 2 * SECOND);
     // 4 of 100 since it opened: burn 40 in both windows, by themselves enough.
@@ -230,7 +230,7 @@ describe("PairWatch: recovery", () => {
 
   function closed(breach: Breach | null = BREACH): PairWatch {
     const made = watch();
-    made.close(new Sums(), breach);
+    made.close(new Sums(), breach, NOW);
     return made;
   }
 
@@ -290,6 +290,18 @@ describe("PairWatch: recovery", () => {
     ).toEqual([9, null]);
   });
 
+  it("tells the longest pause of a trouble that comes and goes, and since when there is trouble", () => {
+    const made = closed({ ...BREACH, evidence: { ...BREACH.evidence, since: NOW - 60 * SECOND } });
+    const pause = [60, 10, 0] as const;
+    const burst = [20, 10, 0.35] as const;
+    play(made, [pause, burst]);
+    // Calm from the ninth second to the third of the burst, whose errors are then more than one, at a burn above 1.5.
+    expect(made.longestPauseMs()).toBe((60 + 3 - 9) * SECOND);
+    expect(made.troubleSinceMs()).toBe(NOW - 60 * SECOND);
+    made.close(new Sums(), null, NOW + 90 * SECOND);
+    expect([made.longestPauseMs(), made.troubleSinceMs()]).toEqual([0, NOW + 90 * SECOND]);
+  });
+
   it("is not broken by one error of a calm service", () => {
     // At most 3 + 1.5 ln 35 = 8.3 nats are kept; one error takes ln 35 = 3.6 and leaves more than 3.
     expect(
@@ -323,7 +335,7 @@ describe("PairWatch: recovery", () => {
 
   it("hears of a slice that turns bad without a new one", () => {
     const made = new PairWatch(0.99, PLACES, 2, 0, false);
-    made.close(new Sums(), BREACH);
+    made.close(new Sums(), BREACH, NOW);
     made.observe(NOW / SECOND, 20, 0, 0, NOW);
     made.step(QUIET, NOW);
     // 20 x 0.01 x 34 = 6.8; then one of them flips: - ln 35 = -3.6
@@ -336,7 +348,7 @@ describe("PairWatch: recovery", () => {
   it("needs as much more sampled traffic as its weight", () => {
     const made = watch();
     made.observe(NOW / SECOND, 100, 100, 100 * 10, NOW);
-    made.close(new Sums(), BREACH);
+    made.close(new Sums(), BREACH, NOW);
     made.step(QUIET, NOW);
     expect(made.meanWeight()).toBe(10);
     expect(made.secondsToRecover(new Sums(), 10)).toBeCloseTo((RECOVER_NATS * 10) / 0.34, 6);

@@ -113,6 +113,54 @@ describe("SequentialWatch", () => {
     expect(made.settled(new Sums(1, 1))).toBe(true);
   });
 
+  /** Closed at second 604 after good traffic, by errors from 600 on. */
+  function closed(): SequentialWatch {
+    const made = watch();
+    play(made, 0, 600, 100, 0);
+    const at = play(made, 600, 60, 100, 10) ?? 0;
+    made.close(new Sums(30_000, 110), made.breach(new Sums()), START + at * SECOND);
+    play(made, at, 620 - at, 100, 10);
+    return made;
+  }
+
+  it("tells the longest pause of a trouble that comes and goes, and since when there is trouble", () => {
+    const made = closed();
+    expect([made.longestPauseMs(), made.troubleSinceMs()]).toEqual([0, START + 600 * SECOND]);
+    for (const [from, pause] of [
+      [620, 120],
+      [760, 200],
+      [980, 50],
+    ] as const) {
+      play(made, from, pause, 100, 0);
+      expect(made.calmSinceMs(), `${from}`).not.toBeNull();
+      play(made, from + pause, 20, 100, 10);
+      expect(made.calmSinceMs(), `${from}`).toBeNull();
+    }
+    expect(made.longestPauseMs()).toBe(200 * SECOND);
+    made.close(new Sums(), null, START + 1100 * SECOND);
+    expect([made.longestPauseMs(), made.troubleSinceMs()]).toEqual([0, START + 1100 * SECOND]);
+  });
+
+  it("does not take silence for a pause", () => {
+    const made = closed();
+    play(made, 620, 600, 0, 0);
+    play(made, 1220, 60, 100, 0);
+    play(made, 1280, 20, 100, 10);
+    expect(made.longestPauseMs()).toBe(60 * SECOND);
+  });
+
+  it("begins its calm anew while a milder trouble goes on", () => {
+    const made = closed();
+    // It closed at a burn of 100: burn 3 is far from 35, and still trouble.
+    play(made, 620, 600, 1000, 3);
+    const since = made.calmSinceMs();
+    expect(since).not.toBeNull();
+    expect(since).toBeGreaterThan(START + 1190 * SECOND);
+    const calm = closed();
+    play(calm, 620, 600, 1000, 1);
+    expect(calm.calmSinceMs()).toBeLessThan(START + 650 * SECOND);
+  });
+
   it("keeps what it has learned when the policy is edited, and its evidence when that still means the same", () => {
     const before = watch();
     play(before, 0, 10, 100, 1);

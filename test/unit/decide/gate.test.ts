@@ -11,6 +11,8 @@ const POLICY = policy();
 const QUIET: Findings = {
   burn: null,
   calmSince: null,
+  troubleSince: NOW,
+  longestPauseMs: 0,
   settled: true,
   badVersion: false,
   exhausted: false,
@@ -49,6 +51,8 @@ describe("decide: precedence", () => {
   const everything: Findings = {
     burn: "fast-burn",
     calmSince: null,
+    troubleSince: NOW,
+    longestPauseMs: 0,
     settled: true,
     badVersion: false,
     exhausted: true,
@@ -231,7 +235,7 @@ describe("decide: recovery", () => {
     expect(play([unsettled], { from: closed }).state).toBe("closed");
   });
 
-  it("holds three times the pause that looked like recovery on every relapse within two hours, up to one hour", () => {
+  it("holds three times the pause that looked like recovery on every relapse within two hours, up to 45 minutes", () => {
     let state = closed;
     const holds: number[] = [state.holdMs / MINUTE];
     let now = 10;
@@ -244,8 +248,40 @@ describe("decide: recovery", () => {
       state = play([[now, { burn: "slow-burn" }]], { from: state });
       holds.push(state.holdMs / MINUTE);
     }
-    // 5; well for 5 + 1, x 3 = 18; 18 + 1, x 3 = 57; then 174 is cut to 60.
-    expect(holds).toEqual([5, 18, 57, 60, 60]);
+    // 5; well for 5 + 1, x 3 = 18; 18 + 1, x 3 = 57 is cut to 45.
+    expect(holds).toEqual([5, 18, 45, 45, 45]);
+  });
+
+  it("holds three times the longest pause that had passed for recovery without opening", () => {
+    const paused = (s: number) =>
+      [s, { calmSince: NOW + 100 * SECOND, longestPauseMs: 4 * MINUTE }] as const;
+    expect(play([paused(819)], { from: closed })).toMatchObject({
+      state: "closed",
+      holdMs: 12 * MINUTE,
+    });
+    expect(play([paused(820)], { from: closed }).state).toBe("open");
+    const long = { calmSince: NOW, longestPauseMs: HOUR };
+    expect(play([[100, long]], { from: closed }).holdMs).toBe(45 * MINUTE);
+  });
+
+  it("holds longer after more than half an hour of trouble, at most twice as long", () => {
+    const holdAfter = (minutes: number) => {
+      const findings = { calmSince: NOW + minutes * MINUTE, troubleSince: NOW };
+      return play([[60 * minutes, findings]], { from: closed }).holdMs / MINUTE;
+    };
+    expect([5, 30, 45, 60, 600].map(holdAfter)).toEqual([5, 5, 7.5, 10, 10]);
+  });
+
+  it("forgets nothing of a pause when recovery breaks once more", () => {
+    const paused = { calmSince: NOW + 100 * SECOND, longestPauseMs: 4 * MINUTE };
+    const state = play(
+      [
+        [200, paused],
+        [210, { longestPauseMs: 4 * MINUTE }],
+      ],
+      { from: closed },
+    );
+    expect(state.holdMs).toBe(12 * MINUTE);
   });
 
   it("forgives after two hours", () => {
@@ -256,7 +292,7 @@ describe("decide: recovery", () => {
     expect([soon.holdMs, late.holdMs]).toEqual([30 * MINUTE, 5 * MINUTE]);
   });
 
-  it("does not shorten a hold that is configured longer than an hour", () => {
+  it("does not shorten a hold that is configured longer", () => {
     const rules = policy({ keepClosedForMs: 2 * HOUR });
     const start = play([[0, {}]], { policy: rules });
     const first = play([[1, { burn: "slow-burn" }]], { from: start, policy: rules });

@@ -41,7 +41,7 @@ describe("StateFile", () => {
     const again = await StateFile.open(directory);
     expect(again).toMatchObject({ epoch: 9, overrides: [OVERRIDE] });
     await again.migrated();
-    expect(JSON.parse(readFileSync(path(), "utf8"))).toEqual({ format: 2, epoch: 9 });
+    expect(JSON.parse(readFileSync(path(), "utf8"))).toEqual({ format: 3, epoch: 9 });
     expect(await StateFile.open(directory)).toMatchObject({ epoch: 10, overrides: [] });
   });
 
@@ -54,8 +54,8 @@ describe("StateFile", () => {
   it.each([
     [
       "a newer format",
-      '{"format":3,"epoch":9,"terms":[]}',
-      "has format 3, this version reads 1 to 2; was it written by a newer slogate?",
+      '{"format":4,"epoch":9,"terms":[]}',
+      "has format 4, this version reads 1 to 3; was it written by a newer slogate?",
     ],
     ["no format", "[]", "has format undefined"],
     ["null", "null", "has format undefined"],
