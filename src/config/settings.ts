@@ -283,12 +283,20 @@ function checkRelations(
   }
   for (const protocol of ["grpc", "http"] as const) {
     const receiver = receivers[protocol];
-    if (receiver === null || receiver.maxInFlightBytes >= receiver.maxMessageBytes) continue;
-    report.problem(
-      source,
-      [...otlpPath, protocol, "max_in_flight_mib"],
-      `must be at least max_recv_msg_size_mib (${receiver.maxMessageBytes / MIB}), found ${receiver.maxInFlightBytes / MIB}`,
-    );
+    if (receiver === null) continue;
+    const path = [...otlpPath, protocol, "max_in_flight_mib"];
+    const [largestMib, inFlightMib] = [
+      receiver.maxMessageBytes / MIB,
+      receiver.maxInFlightBytes / MIB,
+    ];
+    const workers = settings.workers === "auto" ? 1 : settings.workers;
+    if (inFlightMib < largestMib) {
+      const message = `must be at least max_recv_msg_size_mib (${largestMib}), found ${inFlightMib}`;
+      report.problem(source, path, message);
+    } else if (inFlightMib < largestMib * workers) {
+      const message = `leaves each of ${workers} workers less than the largest request (${largestMib} MiB), which it takes all the same; set ${largestMib * workers}, or less for max_recv_msg_size_mib`;
+      report.warn(source, path, message);
+    }
   }
   checkPorts(
     [

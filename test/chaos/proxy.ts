@@ -46,12 +46,16 @@ export class FlakyProxy {
   private join(client: Socket, server: Socket): void {
     const pair = [client, server] as const;
     this.pairs.add(pair);
+    let isMute = false;
     client.on("data", (chunk) => server.write(chunk));
     server.on("data", (chunk) => {
+      if (isMute) return;
       // The frames that open and keep a connection are shorter than an answer's headers.
       if (this.onAnswer !== null && chunk.length > 60) {
         const happen = this.onAnswer;
         this.onAnswer = null;
+        // What would come after a gap is no protocol any more; a worker may still write before it is gone too.
+        isMute = true;
         happen();
         return;
       }

@@ -68,6 +68,17 @@ describe("parseSettings", () => {
     expect(sound("workers: ${env:N}\n", { N: "2" }).workers).toBe(2);
   });
 
+  it("warns when a worker's share of what may be in flight is less than one request", () => {
+    const warnings = (text: string) =>
+      parse(text).warnings.map(({ path, message }) => `${path}: ${message}`);
+    expect(warnings("workers: 4\n")).toEqual([]);
+    // 256 MiB for 5 workers is 51 each; a request may have 64.
+    expect(warnings("workers: 5\n")).toEqual([
+      expect.stringMatching(/grpc\.max_in_flight_mib: leaves each of 5 workers .* set 320, or/),
+      expect.stringMatching(/http\.max_in_flight_mib: leaves each of 5 workers/),
+    ]);
+  });
+
   it.each(["0", "-1", "1.5", "65", "many", "[]", "true"])("refuses workers: %s", (workers) => {
     expect(problemsOf(`workers: ${workers}\n`)).toEqual([
       expect.stringContaining("workers: must be auto or a whole number of workers from 1 to 64"),
