@@ -10,6 +10,10 @@ export interface Circumstances {
   readonly longBurn: number | null;
   /** Burn rate that both windows had to exceed; null where evidence decides. */
   readonly threshold: number | null;
+  /** When these burn rates closed the gate, null when none did; and what they are now. */
+  readonly closedAt: UnixMs | null;
+  readonly shortNow: number | null;
+  readonly longNow: number | null;
   /** Last time this SLO was heard of, and anything at all; null: never. */
   readonly sloHeardAt: UnixMs | null;
   readonly anyHeardAt: UnixMs | null;
@@ -40,7 +44,7 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
       return `the error budget of ${decision.budget.period} is spent: ${count(decision.budget.bad)} bad of ${count(decision.budget.total)}, remaining ${percent(decision.budget.remaining)} (basis: ${decision.budget.basis})`;
     case "fast-burn":
     case "slow-burn":
-      return `${burns(facts)}${threshold(facts)}${evidence(decision)}; ${outlook(decision)}${recovery(decision, facts)}`;
+      return `${closedBy(facts, now)}${threshold(facts)}${evidence(decision)}${burnsNow(facts, now)}; ${outlook(decision)}${recovery(decision, facts)}`;
     case "forecast": {
       const hour = decision.forecast.at?.["1h"];
       return `the next hour is expected to burn at ${round(hour?.burn ?? null)} (80 %: at least ${round(hour?.lo80 ?? null)}); ${burns(facts)}${recovery(decision, facts)}`;
@@ -87,6 +91,20 @@ function badVersion({ versions, reopen, decidedAt }: Omit<GateDecision, "message
 function burns(facts: Circumstances): string {
   if (facts.shortBurn === null && facts.longBurn === null) return "no requests in the burn windows";
   return `burn rate ${round(facts.shortBurn)} over ${facts.shortLabel} and ${round(facts.longBurn)} over ${facts.longLabel}`;
+}
+
+/** While it is news, what closed the gate is what is; later the time tells them apart. */
+function closedBy(facts: Circumstances, now: UnixMs): string {
+  const { closedAt } = facts;
+  return closedAt === null || closedAt === now
+    ? burns(facts)
+    : `closed at ${clock(closedAt)} by ${burns(facts)}`;
+}
+
+function burnsNow(facts: Circumstances, now: UnixMs): string {
+  const { closedAt, shortNow, longNow } = facts;
+  if (closedAt === null || closedAt === now) return "";
+  return `; now ${round(shortNow)} and ${round(longNow)}`;
 }
 
 function threshold(facts: Circumstances): string {

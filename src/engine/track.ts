@@ -32,7 +32,7 @@ export class Track implements WindowSums {
   readonly index: number;
   gate: GateState;
   /** Why burn closed the gate, as it was then. */
-  breach: Breach | null = null;
+  breach: (Breach & { readonly at: UnixMs }) | null = null;
   override: Override | null = null;
   /** When the decision is to be published again even if nothing has changed. */
   refreshAt: UnixSecond = Number.NEGATIVE_INFINITY;
@@ -275,7 +275,7 @@ export class Track implements WindowSums {
   private turned(before: GateState, breach: Breach | null, now: UnixMs): void {
     const { burnClosed, holdMs } = this.gate;
     if (before.burnClosed === null && burnClosed !== null) {
-      this.breach = breach;
+      this.breach = breach && { ...breach, at: now };
       this.watch.close(this, breach, now);
       const since = breach?.evidence.since ?? now;
       this.forecast.restart(since, true, breach?.bad ?? 0, breach?.atBurn1 ?? 0);
@@ -285,7 +285,7 @@ export class Track implements WindowSums {
       this.forecast.restart(now, false, 0, 0);
     } else if (before.burnClosed !== burnClosed && breach !== null) {
       // It got worse: the numbers that say so are those of the pair that now breaches.
-      this.breach = breach;
+      this.breach = breach && { ...breach, at: now };
     }
   }
 

@@ -11,6 +11,9 @@ const FACTS: Circumstances = {
   shortBurn: 41.23,
   longBurn: 15.94,
   threshold: 13.44,
+  closedAt: NOW,
+  shortNow: 41.23,
+  longNow: 15.94,
   sloHeardAt: NOW,
   anyHeardAt: NOW,
   otherServicesHeard: true,
@@ -71,6 +74,13 @@ const GOLDEN: readonly [
     { ...CLOSED, reason: "slow-burn", evidence: null, forecast: { at: null, exhaustion: null } },
     { shortLabel: "6h", longLabel: "3d", shortBurn: 1.2, longBurn: 1.01, threshold: 0.9333333 },
     "burn rate 1.2 over 6h and 1.01 over 3d, threshold 0.933; 71 % of the error budget is left",
+  ],
+  [
+    "burn that closed the gate some time ago",
+    CLOSED,
+    { closedAt: ago(10 * MINUTE), shortNow: 3.21, longNow: null, threshold: null },
+    "closed at 09:50:37Z by burn rate 41.2 over 5m and 15.9 over 1h (evidence 23.1 nats since 09:59:40Z); " +
+      "now 3.21 and unknown; the rest of the budget lasts 11 h at this rate",
   ],
   [
     "burn that has recovered",

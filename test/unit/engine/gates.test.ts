@@ -42,6 +42,10 @@ describe("Gates: closing and opening", () => {
     expect(rig.gate()).toMatchObject({ allowed: false, reason: "fast-burn", epoch: 3 });
     expect(rig.gate().message).toMatch(/^burn rate \S+ over 5m and \S+ over 1h, threshold 13\.4/);
     expect(rig.gate().evidence?.nats).toBeGreaterThan(8);
+    const [, closing] = /^(burn rate .*?) \(evidence/.exec(rig.gate().message) ?? [];
+    rig.run(60, OUTAGE);
+    expect(rig.gate().message).toMatch(/^closed at \d\d:\d\d:\d\dZ by .*; now [\d.]+ and [\d.]+; /);
+    expect(rig.gate().message).toContain(closing);
   });
 
   it("says what grew worse with the numbers of the pair that says so", () => {
