@@ -105,6 +105,7 @@ function readRow(row: string, header: Header, path: string, line: number): Count
   }
   const t = number("t");
   if (t < 0) throw invalid(path, line, `t: must not be negative, found ${t}`);
+  if (t >= MOST_SECONDS) throw invalid(path, line, notSeconds(t));
   // Optional columns may be empty where they do not apply.
   const text = (name: string): string =>
     header[name] === undefined ? "" : (cells[header[name]] ?? "").trim();
@@ -112,6 +113,23 @@ function readRow(row: string, header: Header, path: string, line: number): Count
   if (lag !== null && lag < 0) throw invalid(path, line, `lag: must not be negative, found ${lag}`);
   const id = text("id");
   return { t, total, bad, lag, version: text("version"), id: id === "" ? null : id };
+}
+
+/** Seconds until the year 5138; the milliseconds of any day since March 1973 are more. */
+const MOST_SECONDS = 1e11;
+const FINER: readonly (readonly [name: string, perSecond: number])[] = [
+  ["milliseconds", 1e3],
+  ["microseconds", 1e6],
+  ["nanoseconds", 1e9],
+];
+
+/** Taken for seconds, minutes in milliseconds would be rows with 17 hours of silence between them, and no error. */
+function notSeconds(t: number): string {
+  const finer = FINER.find(([, perSecond]) => t / perSecond < MOST_SECONDS);
+  if (finer === undefined) return `t: must be seconds, found ${t}`;
+  const [name, perSecond] = finer;
+  const day = new Date((t / perSecond) * 1000).toISOString();
+  return `t: must be seconds, found ${t}, which would be ${day} in ${name}: divide t, and lag if it is given, by ${perSecond.toLocaleString("en-US")}`;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

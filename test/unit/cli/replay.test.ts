@@ -326,6 +326,22 @@ describe("replay: counts that cannot be read", () => {
     ],
     ["more good than all", "t,total,good\n0,5,6\n", /:2: .*found total 5 and bad -1/],
     ["a negative time", "t,total,bad\n-60,5,0\n", /:2: t: must not be negative, found -60/],
+    [
+      "milliseconds",
+      "t,total,bad\n0,1,0\n1764000000000,5,0\n",
+      /:3: t: must be seconds, found 1764000000000, which would be 2025-11-24T16:00:00.000Z in milliseconds: divide t, .* by 1,000/,
+    ],
+    [
+      "microseconds",
+      "t,total,bad\n1764000000000000,5,0\n",
+      /:2: t: .* in microseconds: .* 1,000,000/,
+    ],
+    [
+      "nanoseconds",
+      "t,total,bad\n1764000000000000000,5,0\n",
+      /:2: t: .* in nanoseconds: .* 1,000,000,000/,
+    ],
+    ["a time beyond all", "t,total,bad\n1e30,5,0\n", /:2: t: must be seconds, found 1e\+30/],
     ["a negative lag", "t,total,bad,lag\n0,5,0,-1\n", /:2: lag: must not be negative, found -1/],
     [
       "disorder",
