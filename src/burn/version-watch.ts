@@ -129,6 +129,16 @@ export class VersionWatch {
     }
   }
 
+  /**
+   * The last leader's blame stands until the version has been well here. Who has just started saw all versions together: it could not
+   * tell the new one, and would let it pass. A version that was not heard of here is not blamed: it does not serve.
+   */
+  inherit(isSuspect: (id: number) => boolean, now: UnixSecond): void {
+    for (const track of this.tracks) {
+      if (track.id > OTHER && !track.blamed && isSuspect(track.id)) this.blame(track, now);
+    }
+  }
+
   /** The version's part of the requests of whole and complete cells after that; 0 before there are some. */
   private shareSince(track: VersionTrack, since: UnixSecond): number {
     let own = 0;

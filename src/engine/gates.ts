@@ -195,7 +195,7 @@ export class Gates
         this.nextRemoved.push(gate.slo);
         continue;
       }
-      track.adopt(gate, this.now);
+      track.adopt(gate, this.versionName, this.now);
       this.changes.overridden(gate.slo, gate.override);
     }
     for (const track of this.byName.values()) track.refreshAt = Number.NEGATIVE_INFINITY;

@@ -169,11 +169,17 @@ export class Track implements WindowSums {
     return next.sequence !== before.sequence;
   }
 
-  /** Goes on from what the last leader published; see `adopt`. */
-  adopt(published: PublishedGate, now: UnixMs): void {
+  /**
+   * Goes on from what the last leader published; see `adopt`.
+   *
+   * @param nameOf the version's name by its number
+   */
+  adopt(published: PublishedGate, nameOf: (id: number) => string, now: UnixMs): void {
     const before = this.gate;
     this.gate = adopt(before, published);
     this.override = published.override;
+    const isSuspect = (id: number) => published.suspects.includes(nameOf(id));
+    this.versions.inherit(isSuspect, Math.floor(now / SECOND));
     this.turned(before, null, now);
   }
 

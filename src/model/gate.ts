@@ -161,4 +161,6 @@ export interface PublishedGate {
   readonly decidedAt: UnixMs;
   readonly sequence: number;
   readonly override: Override | null;
+  /** Names of the versions that are to blame, serving or not. */
+  readonly suspects: readonly string[];
 }

@@ -107,6 +107,7 @@ function publishedGate(d: DecisionMessage): PublishedGate {
       override === null || expiresAt === null
         ? null
         : { ...override, slo, createdAt: time(override.createdAt) ?? 0, expiresAt },
+    suspects: d.versions.filter(({ suspect }) => suspect).map(({ version }) => version),
   };
 }
 

@@ -21,6 +21,7 @@ function published(over: Partial<PublishedGate> = {}): PublishedGate {
     decidedAt: AT,
     sequence: 41,
     override: null,
+    suspects: [],
     ...over,
   };
 }

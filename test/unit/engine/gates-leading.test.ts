@@ -28,6 +28,7 @@ function published(over: Partial<PublishedGate> = {}): PublishedGate {
     decidedAt: START + 25_000,
     sequence: 41,
     override: null,
+    suspects: [],
     ...over,
   };
 }

@@ -46,6 +46,38 @@ describe("a new version that fails", () => {
     expect(rig.gates.get("pay", "4")).toMatchObject({ allowed: true });
   });
 
+  it("stays to blame when another replica takes over that has only just started", () => {
+    const published = (state: "open" | "closed") =>
+      ({
+        slo: "pay",
+        state,
+        allowed: state === "open",
+        reason: state === "open" ? "ok" : "bad-version",
+        since: rig.now - 60_000,
+        decidedAt: rig.now,
+        sequence: 41,
+        override: null,
+        suspects: ["3", "9"],
+      }) as const;
+    const rig = new GateRig([slo()]);
+    rig.gates.lead(null);
+    // It sees both together from its first second on: neither is new to it.
+    run(rig, 40, [990, 0], [10, 1]);
+    expect(rig.gate()).toMatchObject({ state: "open" });
+    rig.gates.lead({ epoch: 7, after: 6, published: [published("closed")] });
+    run(rig, 60, [990, 0], [10, 1]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "bad-version", sequence: 41 });
+    expect(rig.gates.get("pay", "3")).toMatchObject({ allowed: false });
+    expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
+    expect(rig.gate().versions.map(({ version, suspect }) => [version, suspect])).toEqual([
+      ["3", true],
+      ["2", false],
+    ]);
+    // Five minutes of good traffic acquit it here as they would have there.
+    run(rig, 700, [990, 0], [10, 0]);
+    expect(rig.gate()).toMatchObject({ state: "open", sequence: 42 });
+  });
+
   it("lets go of the gate when it has had no traffic for two minutes, and stays blamed", () => {
     const rig = established();
     run(rig, 60, [990, 0], [10, 1]);

@@ -1,0 +1,17 @@
+import { expect, it } from "vitest";
+import { publishedGates } from "../../../src/publish/manifest.ts";
+import { decisionJson } from "../../../src/publish/message.ts";
+import { decision } from "../../support/decisions.ts";
+
+it("hands the versions that are to blame to the next leader", () => {
+  const seen = { total: 100, bad: 0, budgetSpent: 0, serving: true } as const;
+  const made = decision({
+    versions: [
+      { ...seen, version: "1.4.2", state: "closed", suspect: true },
+      { ...seen, version: "1.4.1", state: "open", suspect: false },
+    ],
+  });
+  expect(publishedGates({ "pay.json": decisionJson(made), "pay.allowed": "false" })).toMatchObject([
+    { slo: made.slo, state: "closed", suspects: ["1.4.2"] },
+  ]);
+});
