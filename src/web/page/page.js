@@ -276,7 +276,16 @@ function asides(gate, now) {
     list.push(`expected to open in ${length(Date.parse(reopen.expected) - now)}`);
   const suspects = gate.versions.filter((version) => version.suspect).map(({ version }) => version);
   if (suspects.length > 0) list.push(`suspect: ${suspects.join(", ")}`);
+  const hour = gate.forecast.at?.["1h"];
+  if (hour?.burn != null) list.push(`next hour: ${outlook(hour)}`);
   return list;
+}
+
+/** A forecast with its interval, and how often such intervals have held: whether to believe it. */
+function outlook({ burn, lo80, hi80, calibration80, widened }) {
+  const said = `burn ${rate(burn)}, 80 %: ${rate(lo80)} to ${rate(hi80)}`;
+  const held = calibration80 === null ? "" : ` (${percent(calibration80)} of past ones held)`;
+  return said + held + (widened > 1 ? `, widened ${rate(widened)} times` : "");
 }
 
 function exhaustion(forecast, remaining, now) {
