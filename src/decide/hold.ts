@@ -43,6 +43,14 @@ export function holdAfterTrouble(
   );
 }
 
+/** The longest pause that such a hold is to outlast; 0 when it is not there for a pause. */
+export function seemedWellMs(
+  holdMs: DurationMs,
+  { keepClosedForMs }: Pick<GatePolicy, "keepClosedForMs">,
+): DurationMs {
+  return holdMs > MOST_FOR_LENGTH * keepClosedForMs ? holdMs / OUTLAST_PAUSE : 0;
+}
+
 /** From `keep-closed-for` to 45 minutes. */
 function bounded(
   holdMs: DurationMs,

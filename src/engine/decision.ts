@@ -1,4 +1,5 @@
 import { burnRate } from "../burn/rate.ts";
+import { seemedWellMs } from "../decide/hold.ts";
 import { type Circumstances, explain } from "../decide/reason.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { GateDecision } from "../model/gate.ts";
@@ -108,10 +109,15 @@ function reopenAt(track: Track, now: UnixMs): UnixMs | null {
   return gate.burnClosed === null ? null : recoveredAt(track, now);
 }
 
+/** When recovery will have lasted for the hold. Of a trouble that comes and goes nobody knows before its longest pause is over. */
 function recoveredAt(track: Track, now: UnixMs): UnixMs | null {
   const { gate, watch } = track;
   const calm = watch.calmSinceMs();
-  if (calm !== null) return Math.max(now, calm + gate.holdMs);
+  const seemedWell = seemedWellMs(gate.holdMs, track.slo.policy);
+  if (calm !== null) {
+    return now - calm < seemedWell ? null : Math.max(now, calm + gate.holdMs);
+  }
+  if (seemedWell > 0) return null;
   if (watch.recoveryNats() === 0) return null;
   const seconds = watch.secondsToRecover(track, track.presence.usualRate);
   return seconds === null ? null : now + Math.ceil(seconds) * SECOND + gate.holdMs;

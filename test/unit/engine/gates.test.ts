@@ -76,6 +76,24 @@ describe("Gates: closing and opening", () => {
     ]);
   });
 
+  it("does not say when it opens before the longest pause of a trouble that comes and goes is over", () => {
+    const rig = opened(FAST_ONLY).run(30, OUTAGE);
+    const expected = () => rig.gate().reopen?.expected ?? null;
+    rig.run(270, HEALTHY);
+    expect(expected()).not.toBeNull();
+    rig.run(10, OUTAGE);
+    rig.run(200, HEALTHY);
+    expect(rig.gate()).toMatchObject({ state: "closed", reopen: { expected: null } });
+    let told = 200;
+    for (; expected() === null && told < 1000; told++) rig.run(1, HEALTHY);
+    // Well for nearly 270 seconds it came back: as long again nothing is known.
+    expect(told).toBeGreaterThan(250);
+    expect(told).toBeLessThan(290);
+    const said = expected();
+    rig.runUntil(({ state }) => state === "open", HEALTHY);
+    expect(said).toBe(rig.gate().since);
+  });
+
   it("grows the sequence with transitions only, and decidedAt with every tick", () => {
     const rig = opened();
     const before = rig.gate();
