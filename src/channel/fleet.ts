@@ -119,7 +119,13 @@ export class Fleet {
     cannot: (cause: EngineError) => void,
   ): void {
     const { parts } = this;
-    const worker = cluster.fork();
+    const over = (how: string) => {
+      if (member.listensSince === null)
+        cannot(new EngineError("WORKER_FAILED", `a receiver worker ended by ${how} at its start`));
+      this.ended(member, how);
+    };
+    const worker = born(over, parts.log);
+    if (worker === null) return;
     member.process = worker;
     const port = portOf(worker);
     const receive = parts.attach(port, requestsOf(worker), member.number);
@@ -132,15 +138,6 @@ export class Fleet {
       } else if (message.kind === "failed") {
         cannot(new EngineError(message.code, message.message));
       } else receive(message);
-    });
-    worker.on("error", (error) => {
-      parts.log.error("a receiver worker cannot be reached", { error: error.message });
-    });
-    worker.once("exit", (code: number | null, signal: string | null) => {
-      const how = signal ?? `exit code ${code}`;
-      if (member.listensSince === null)
-        cannot(new EngineError("WORKER_FAILED", `a receiver worker ended by ${how} at its start`));
-      this.ended(member, how);
     });
     port.post(parts.start());
   }
@@ -179,6 +176,31 @@ interface Member {
   /** One after the other, without having recovered. */
   ends: number;
   timer: NodeJS.Timeout | null;
+}
+
+/**
+ * A new process; null when there is none, for want of file handles, processes or memory: there may be one later.
+ *
+ * @param over called once, when it has ended or cannot be had
+ */
+function born(over: (how: string) => void, log: Log): Worker | null {
+  let worker: Worker;
+  try {
+    worker = cluster.fork();
+  } catch (error) {
+    over(String(error));
+    return null;
+  }
+  const isBorn = worker.process.pid !== undefined;
+  worker.once("exit", (code: number | null, signal: string | null) => {
+    over(signal ?? `exit code ${code}`);
+  });
+  worker.on("error", (error) => {
+    if (isBorn) log.error("a receiver worker cannot be reached", { error: error.message });
+    // Has no exit.
+    else over(error.message);
+  });
+  return isBorn ? worker : null;
 }
 
 /** @returns to be called whenever the worker is heard */

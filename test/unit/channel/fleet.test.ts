@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { Fleet, type FleetParts } from "../../../src/channel/fleet.ts";
@@ -88,6 +89,18 @@ describe("a fleet", { timeout: 60_000 }, () => {
     expect(delays).toEqual([1, 2]);
     expect(logged.filter((line) => line.includes("exit code 3"))).toHaveLength(2);
     expect(logged.filter((line) => line.includes("listens again"))).toHaveLength(2);
+  });
+
+  it("goes on without a worker that cannot be born, and tries again", async () => {
+    const { fleet: one, logged, delays } = fleet("ends when told of rules", { count: 1 });
+    await one.start();
+    cluster.setupPrimary({ cwd: "/nowhere" });
+    one.post(RULES);
+    await waitFor(() => (delays.length >= 3 ? true : undefined), { what: "three tries" });
+    expect(one.listening).toBe(0);
+    expect(logged.join()).toContain("ENOENT");
+    cluster.setupPrimary({ cwd: process.cwd() });
+    await waitFor(() => (one.listening === 1 ? true : undefined), { what: "the worker to listen" });
   });
 
   it("kills and starts again what hangs", async () => {
