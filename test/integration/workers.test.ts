@@ -7,7 +7,7 @@ import { EngineProcess } from "../support/engine-process.ts";
 import { randomFrom } from "../support/fake-disk.ts";
 import { metricsRequest, tracesRequest } from "../support/otlp.ts";
 import { type GrpcAnswer, OtlpGrpcClient, postOtlp } from "../support/otlp-client.ts";
-import { childPids, isAlive } from "../support/process-stats.ts";
+import { childPids, cpuSeconds, isAlive } from "../support/process-stats.ts";
 import { waitFor } from "../support/wait.ts";
 
 /** @see https://grpc.io/docs/guides/status-codes/ */
@@ -258,6 +258,39 @@ describe("under load, receiver workers", { timeout }, () => {
     // It counts what "cart" counts since it came: at least what followed the last edit.
     expect(added).toBeGreaterThan(20_000 / SERVICES.length - 1_000);
     expect(added).toBeLessThan(cart);
+  });
+
+  it("get a sender with one connection in turn: it is closed when it is old, and no call is lost", async () => {
+    const engine = await start({
+      slos: SERVICES.map((name) => ({ name, service: name })),
+      protocolSettings: { max_connection_age: "1s" },
+    });
+    const workers = childPids(engine.pid);
+    const startedWith = workers.map(cpuSeconds);
+    const used = () => workers.map((pid, i) => cpuSeconds(pid) - startedWith[i]!);
+    const only = client(engine);
+    const template = PatchableRequest.encode(300);
+    let stopping = false;
+    let number = 0;
+    const codes: number[] = [];
+    const lanes = Array.from({ length: 4 }, async () => {
+      const own = template.copy();
+      while (!stopping) {
+        own.patch(process.pid, ++number, Date.now());
+        codes.push((await only.export("traces", own.bytes, 10_000)).code);
+      }
+    });
+    // An idle worker uses a hundredth of that.
+    await waitFor(() => (used().every((seconds) => seconds > 0.3) ? true : undefined), {
+      what: "both workers to have had work",
+      timeoutMs: 40_000,
+    });
+    stopping = true;
+    await Promise.all(lanes);
+    expect(new Set(codes)).toEqual(new Set([OK]));
+    const each = 100 * codes.length;
+    for (const slo of SERVICES) expect((await engine.counts(slo, each))[0]).toBe(each);
+    expect(await metric(engine, "slogate_receiver_duplicate_requests_total")).toBe(0);
   });
 
   it("finish what they accepted at SIGTERM, and are gone within five seconds", async () => {
