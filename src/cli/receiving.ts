@@ -41,8 +41,8 @@ export interface Receiving {
   stop(deadlineMs: number): Promise<void>;
 }
 
-/** A worker that ends at its start again and again: a second at first, then half a minute. */
-const RESTART_BACKOFF = { baseMs: SECOND, maxMs: 30 * SECOND };
+/** At once, nearly, for one that is killed; half a minute for one that ends again and again. */
+const RESTART_BACKOFF = { baseMs: SECOND / 5, maxMs: 30 * SECOND };
 
 /** @throws EngineError when an address cannot be used; nothing listens then */
 export function startReceiving(parts: ReceivingParts): Promise<Receiving> {
