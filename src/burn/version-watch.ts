@@ -81,8 +81,9 @@ export class VersionWatch {
    *
    * @param perMinute bad requests a minute at burn 1
    * @param phi how much more the SLO's errors vary than independent ones
+   * @param burns the SLO's burn holds the gate closed: then a version need not be new to be to blame for it
    */
-  step(now: UnixSecond, perMinute: number, phi: number): void {
+  step(now: UnixSecond, perMinute: number, phi: number, burns: boolean): void {
     if (this.tracks.length === 0) return;
     this.advance(now);
     for (; this.next < Math.floor(now / CELL_S); this.next++) {
@@ -91,7 +92,7 @@ export class VersionWatch {
         if (now - end < LATEST_JUDGED_S) return;
         continue;
       }
-      this.judge(this.next, end, perMinute, phi);
+      this.judge(this.next, end, perMinute, phi, burns);
     }
   }
 
@@ -212,7 +213,13 @@ export class VersionWatch {
     return true;
   }
 
-  private judge(cell: number, end: UnixSecond, perMinute: number, phi: number): void {
+  private judge(
+    cell: number,
+    end: UnixSecond,
+    perMinute: number,
+    phi: number,
+    burns: boolean,
+  ): void {
     let total = 0;
     let bad = 0;
     for (const track of this.tracks) {
@@ -236,7 +243,8 @@ export class VersionWatch {
         learnSpread(track.contrast, track.badOf(cell), bad, share);
       }
       if (own > 0) this.stepOwn(track, cell, end, spreading);
-      if (!track.blamed && this.isGuilty(track, end, perMinute)) this.blame(track, end);
+      const mayBe = !track.blamed && (burns || track.isNew(end));
+      if (mayBe && this.isGuilty(track, perMinute)) this.blame(track, end);
     }
   }
 
@@ -258,10 +266,8 @@ export class VersionWatch {
     row[TICK_BAD] = row[TICK_EXPECTED] = 0;
   }
 
-  private isGuilty(track: VersionTrack, now: UnixSecond, perMinute: number): boolean {
-    if (track.id <= OTHER || contrastNats(track.contrast) < BLAME_NATS || !track.isNew(now)) {
-      return false;
-    }
+  private isGuilty(track: VersionTrack, perMinute: number): boolean {
+    if (track.id <= OTHER || contrastNats(track.contrast) < BLAME_NATS) return false;
     const r = track.strongest(this.alternatives.count);
     if (r < 0 || !(perMinute > 0) || !(track.share > 0)) return false;
     const { row } = track;

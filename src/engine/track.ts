@@ -142,7 +142,8 @@ export class Track implements WindowSums {
     const budget = this.budget(now);
     const perMinute = (budget.budget * MINUTE) / this.slo.period.durationMs;
     this.watch.step(this, now, perMinute);
-    this.versions.step(nowSecond, perMinute, this.watch.dispersion());
+    const burns = this.gate.burnClosed !== null;
+    this.versions.step(nowSecond, perMinute, this.watch.dispersion(), burns);
     this.stepMinute(now);
     this.presence.learnRate(this.total(this.placeOfHour), now);
     if (this.override !== null && now >= this.override.expiresAt) this.override = null;

@@ -131,6 +131,33 @@ describe("a bad version that took all the traffic at once", () => {
   });
 });
 
+describe("a bad version that has always been there", () => {
+  it.each([
+    ["a tenth of the traffic", [900, 90], [100, 0]],
+    ["a hundredth", [990, 99], [10, 0]],
+    ["half", [500, 50], [500, 0]],
+  ] as const)("lets the fix pass that comes beside it with %s", (_name, bad, fix) => {
+    const rig = new GateRig([slo()]);
+    run(rig, 120, [1000, 100], [0, 0]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "fast-burn" });
+    let seconds = 0;
+    while (!rig.gates.get("pay", "3")!.allowed && seconds < 300) {
+      run(rig, 1, [...bad], [...fix]);
+      seconds++;
+    }
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: false, reason: "bad-version" });
+  });
+
+  it("is not to blame while the gate is open: nobody is rolling it out", () => {
+    const rig = new GateRig([slo()]);
+    // Burn 0.6 of the service, all of it the old version's.
+    run(rig, 1200, [100, 0.6], [900, 0]);
+    expect(rig.gate()).toMatchObject({ state: "open" });
+    expect(rig.gate().versions.some(({ suspect }) => suspect)).toBe(false);
+  });
+});
+
 describe("an innocent version", () => {
   it("is not blamed for a dependency that fails for all alike", () => {
     const rig = established();
