@@ -29,11 +29,15 @@ async function bench(): Promise<void> {
   const args = [engine.otlpGrpc, REQUESTS_PER_SECOND, SPANS, MINUTES * 60].map(String);
   const sender = fork(join(import.meta.dirname, "paced-sender.ts"), args);
   const before = { cpu: cpuSeconds(engine.pid), ticks: await ticks(), at: performance.now() };
+  let told = -1;
   const samples: [hours: number, mib: number][] = [];
   const timer = setInterval(() => {
     const minutes = (performance.now() - before.at) / 60_000;
-    if (minutes < MINUTES / 4) return;
-    samples.push([minutes / 60, residentBytes(engine.pid) / MIB]);
+    const mib = residentBytes(engine.pid) / MIB;
+    if (minutes >= MINUTES / 4) samples.push([minutes / 60, mib]);
+    const isDue = Math.floor(minutes) > told;
+    told = Math.floor(minutes);
+    if (isDue) console.error(`${told} min: ${figure(mib)} MiB`);
   }, SAMPLE_MS);
   const [{ latenciesMs, failed }] = (await once(sender, "message")) as [
     { latenciesMs: number[]; failed: number },

@@ -19,6 +19,11 @@ export function everySecond(
       timer = setTimeout(() => {
         const began = performance.now();
         const time = now();
+        // Timers round: one that fires a little early would make two ticks of one second.
+        if (time < due) {
+          schedule();
+          return;
+        }
         subscriber.next(time);
         observe((performance.now() - began) / SECOND, Math.max(0, time - due) / SECOND);
         if (!subscriber.closed) schedule();

@@ -28,6 +28,16 @@ describe("everySecond", () => {
     expect(observed.map(([, lag]) => lag)).toEqual([0, 0, 0]);
   });
 
+  it("ticks once a second when the timer fires a little early", () => {
+    const { ticks } = start();
+    vi.advanceTimersByTime(599);
+    vi.setSystemTime(10_998);
+    vi.advanceTimersByTime(1);
+    expect(ticks).toEqual([]);
+    vi.advanceTimersByTime(1_001);
+    expect(ticks).toEqual([11_000, 12_000]);
+  });
+
   it("leaves out what it was too busy for, and says how late it was", () => {
     const { ticks, observed } = start((at) => {
       // Handling the first tick takes two and a half seconds.
