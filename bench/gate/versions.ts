@@ -35,7 +35,7 @@ export const BAD_CANARY: Rollout = {
 };
 
 /** Nobody, or everybody, is to blame. */
-export const INNOCENT: readonly Rollout[] = [0.01, 0.1, 0.5].flatMap((share) => {
+export const INNOCENT: readonly Rollout[] = [0.01, 0.1, 0.5, 0.9].flatMap((share) => {
   const at = `${share * 100} %`;
   const common = { perSecond: 1000, share: () => share, lengthS: 3600 };
   return [

@@ -6,6 +6,7 @@ import {
   contrastNats,
   learnClusters,
   learnSpread,
+  MIX_ODDS,
   newContrast,
   spread,
   stepContrast,
@@ -34,6 +35,10 @@ const OWN_CELLS = 2;
 const BASE_KEEP = 0.5 ** (1 / 360);
 /** With more of the requests than this there is nothing left to compare with. */
 const NEARLY_ALL = 0.8;
+/** With fewer errors that the others should have there is nothing to compare. */
+const FEW_BAD = 2;
+/** In standard deviations. */
+const SURE = 3;
 /** After a blame, so long well. */
 const WELL_S = 300;
 /** The regime of a burn began within a rollout when it began so long after it at most. */
@@ -117,16 +122,16 @@ export class VersionWatch {
 
   /**
    * The SLO's burn closed the gate with evidence since then: the version that is being rolled out is to blame when the trouble
-   * began with it and it has nearly all of the traffic, where there is nothing left to compare it with. Asked again for
-   * some time: of a sudden change of version the closing's own seconds hold requests of both.
+   * began with it and it has nearly all of the traffic, where there is little left to compare it with. Where that little says
+   * that the others fail alike, nobody is. Asked again for some time: of a sudden change of version the closing's own
+   * seconds hold requests of both.
    */
   blameRollout(since: UnixSecond, now: UnixSecond): void {
     for (const track of this.tracks) {
       const began = since - track.first;
       const within = began >= -BEGINNING_S && began <= ROLLOUT_S;
       if (track.blamed || track.id <= OTHER || !track.isNew(now) || !within) continue;
-      if (track.share > NEARLY_ALL || this.shareSince(track, since) > NEARLY_ALL)
-        this.blame(track, now);
+      if (this.hasNearlyAll(track, since)) this.blame(track, now);
     }
   }
 
@@ -140,17 +145,28 @@ export class VersionWatch {
     }
   }
 
-  /** The version's part of the requests of whole and complete cells after that; 0 before there are some. */
-  private shareSince(track: VersionTrack, since: UnixSecond): number {
+  /** By the requests of whole and complete cells after that; and the others have not their part of the errors. */
+  private hasNearlyAll(track: VersionTrack, since: UnixSecond): boolean {
     let own = 0;
     let total = 0;
+    let ownBad = 0;
+    let bad = 0;
     const from = Math.max(Math.ceil(since / CELL_S), this.head - CELLS + 1);
     // Of a cell that is not complete, the version with the faster telemetry has nearly all.
     for (let cell = from; cell < this.next; cell++) {
       own += track.totalOf(cell);
-      for (const other of this.tracks) total += other.totalOf(cell);
+      ownBad += track.badOf(cell);
+      for (const other of this.tracks) {
+        total += other.totalOf(cell);
+        bad += other.badOf(cell);
+      }
     }
-    return total > 0 ? own / total : 0;
+    if (total === 0) return false;
+    const share = own / total;
+    if (Math.max(track.share, share) <= NEARLY_ALL) return false;
+    // What others have of the errors when this one's requests are twice as error-prone, and no more is wrong with it.
+    const others = (bad * (1 - share)) / (1 + (MIX_ODDS - 1) * share);
+    return others < FEW_BAD || bad - ownBad < others - SURE * Math.sqrt(others);
   }
 
   carry(state: StateCarrier): void {

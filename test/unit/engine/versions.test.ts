@@ -168,6 +168,18 @@ describe("an innocent version", () => {
     expect(rig.gates.get("pay", "3")).toMatchObject({ state: "closed" });
   });
 
+  it.each([0.81, 0.9, 0.98])(
+    "is not blamed for it when it has %d of the traffic already",
+    (share) => {
+      const rig = established();
+      const [old, fresh] = [Math.round(1000 * (1 - share)), Math.round(1000 * share)];
+      run(rig, 300, [old, 0], [fresh, 0]);
+      run(rig, 600, [old, old / 20], [fresh, fresh / 20]);
+      expect(rig.gate()).toMatchObject({ state: "closed", reason: "fast-burn" });
+      expect(rig.gate().versions.some(({ suspect }) => suspect)).toBe(false);
+    },
+  );
+
   it("is not blamed for its telemetry being faster than the others'", () => {
     const rig = established();
     for (let s = 0; s < 300; s++) {
