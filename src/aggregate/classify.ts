@@ -1,4 +1,5 @@
-import { ABSENT, type AttributeSlots } from "../decode/attributes.ts";
+import type { AttributeSlots } from "../decode/attributes.ts";
+import { ABSENT } from "../decode/slot-types.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
 import { toDouble } from "../decode/wire.ts";
 import type { Matcher, SpanKind, SpanStatus } from "../model/matcher.ts";

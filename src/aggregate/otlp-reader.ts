@@ -1,7 +1,7 @@
-import { STRING } from "../decode/attributes.ts";
 import { jsonToProtobuf } from "../decode/json.ts";
 import { MetricsDecoder } from "../decode/metrics.ts";
 import type { PointRecord } from "../decode/point-record.ts";
+import { STRING } from "../decode/slot-types.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
 import { TraceDecoder } from "../decode/traces.ts";
 import { FAULT_TEXT, NO_FAULT, nanosToSecond } from "../decode/wire.ts";

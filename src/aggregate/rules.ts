@@ -1,5 +1,5 @@
-import { KeyTable } from "../decode/attributes.ts";
 import { Hash128 } from "../decode/hash128.ts";
+import { KeyTable } from "../decode/key-table.ts";
 import type { PointRecord } from "../decode/point-record.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
 import type { Matcher } from "../model/matcher.ts";

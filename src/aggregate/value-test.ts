@@ -1,11 +1,5 @@
-import {
-  type AttributeSlots,
-  BOOL,
-  equalBytes,
-  NUMBER,
-  OTHER,
-  STRING,
-} from "../decode/attributes.ts";
+import { type AttributeSlots, equalBytes } from "../decode/attributes.ts";
+import { BOOL, NUMBER, OTHER, STRING } from "../decode/slot-types.ts";
 import type { ValueTest } from "../model/matcher.ts";
 
 interface Values {

@@ -1,116 +1,13 @@
-import {
-  ANY_BOOL,
-  ANY_DOUBLE,
-  ANY_INT,
-  ANY_LAST_FIELD,
-  ANY_STRING,
-  KEY_VALUE_KEY,
-  KEY_VALUE_VALUE,
-} from "./fields.ts";
-import {
-  BYTES,
-  bitsToDouble,
-  NO_FAULT,
-  toSignedDouble,
-  type WireReader,
-  WRONG_WIRE_TYPE,
-} from "./wire.ts";
+import * as fields from "./fields.ts";
+import type { KeyTable } from "./key-table.ts";
+import * as slotTypes from "./slot-types.ts";
+import * as wire from "./wire.ts";
 
-/** What a slot holds. */
-export const ABSENT = 0;
-export const STRING = 1; // bytes start..end
-export const NUMBER = 2; // int or double, in `number`
-export const BOOL = 3; // 0 or 1 in `number`
-export const OTHER = 4; // array, map or bytes: present, never equal to a scalar
-
-/** Far from where an int32 ends. */
-const LARGEST_BASE = 2 ** 30;
-
-const FILTER_SIZE = 4096;
-
-/** Where a key of this length with this last byte stands in the filter. */
-export function filterIndex(length: number, lastByte: number): number {
-  return ((length << 5) ^ lastByte) & (FILTER_SIZE - 1);
-}
-
-/** UTF-8 bytes of the keys that some rule asks for; a key's slot is its place in the list. */
-export class KeyTable {
-  readonly size: number;
-  /** Lengths of the keys in bytes. */
-  private readonly lengths: Int32Array;
-  /**
-   * The keys in words of four bytes, one key after the other: a key of n bytes has its words at 0, 4, ... and
-   * its last one at n - 4, so that there is no remainder; bytes of a shorter key are one word.
-   */
-  private readonly words: Int32Array;
-  /** Where the words of a key begin. */
-  private readonly from: Int32Array;
-  /** First and next slot of each bucket, -1 at the end. */
-  private readonly heads: Int32Array;
-  private readonly next: Int32Array;
-  private readonly mask: number;
-  /** 1 at the `filterIndex` of every key: most attributes of a span are told to be none of them by this alone. */
-  readonly filter = new Uint8Array(FILTER_SIZE);
-
-  constructor(keys: readonly string[]) {
-    const encoder = new TextEncoder();
-    const encoded = keys.map((key) => encoder.encode(key));
-    const buckets = 2 ** Math.max(8, Math.ceil(Math.log2(keys.length * 4)));
-    this.size = keys.length;
-    this.lengths = Int32Array.from(encoded, (key) => key.length);
-    this.from = new Int32Array(keys.length);
-    this.heads = new Int32Array(buckets).fill(-1);
-    this.next = new Int32Array(keys.length).fill(-1);
-    this.mask = buckets - 1;
-    const words: number[] = [];
-    encoded.forEach((key, slot) => {
-      const view = new DataView(key.buffer, key.byteOffset, key.length);
-      this.from[slot] = words.length;
-      if (key.length > 0) this.filter[filterIndex(key.length, key.at(-1)!)] = 1;
-      for (let at = 0; at + 4 < key.length; at += 4) words.push(view.getInt32(at, true));
-      const last = lastWord(view, 0, key.length);
-      words.push(last);
-      const bucket = bucketOf(last, key.length) & this.mask;
-      this.next[slot] = this.heads[bucket]!;
-      this.heads[bucket] = slot;
-    });
-    this.words = Int32Array.from(words);
-  }
-
-  /** Slot of the key in `[start, end)` of `view`, or -1. */
-  find(view: DataView, start: number, end: number): number {
-    const length = end - start;
-    const last = lastWord(view, start, end);
-    let slot = this.heads[bucketOf(last, length) & this.mask]!;
-    while (slot >= 0) {
-      if (this.lengths[slot] === length && this.isAt(view, start, end, slot, last)) return slot;
-      slot = this.next[slot]!;
-    }
-    return -1;
-  }
-
-  private isAt(view: DataView, start: number, end: number, slot: number, last: number): boolean {
-    const words = this.words;
-    let word = this.from[slot]!;
-    for (let at = start; at + 4 < end; at += 4) {
-      if (view.getInt32(at, true) !== words[word++]) return false;
-    }
-    return words[word] === last;
-  }
-}
-
-/** Length and last bytes tell attribute keys apart better than the first ones, which are shared prefixes. */
-function bucketOf(last: number, length: number): number {
-  return (Math.imul(last, 0x9e3779b1) >>> 16) + length;
-}
-
-/** The last four bytes, or all of a shorter key. */
-function lastWord(view: DataView, start: number, end: number): number {
-  if (end - start >= 4) return view.getInt32(end - 4, true);
-  let word = 0;
-  for (let at = start; at < end; at++) word = (word << 8) | view.getUint8(at);
-  return word;
-}
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-063).
+const { ANY_BOOL, ANY_DOUBLE, ANY_INT, ANY_LAST_FIELD, ANY_STRING } = fields;
+const { KEY_VALUE_KEY, KEY_VALUE_VALUE } = fields;
+const { ABSENT, BOOL, NUMBER, OTHER, STRING } = slotTypes;
+const { BYTES, NO_FAULT, WRONG_WIRE_TYPE } = wire;
 
 export function equalBytes(
   bytes: Uint8Array,
@@ -123,6 +20,18 @@ export function equalBytes(
   for (let i = 0; i < length; i++) if (bytes[start + i] !== other[i]) return false;
   return true;
 }
+
+/** Far from where an int32 ends. */
+const LARGEST_BASE = 2 ** 30;
+
+/**
+ * A value field begins with its tag and length and the tag and length of the string in it: four bytes that are read as one number,
+ * all of which follow from the length. A whole number has its first byte in the place of the last of them.
+ */
+const EMPTY_STRING = KEY_VALUE_VALUE | (2 << 8) | (ANY_STRING << 16);
+const BOTH_LENGTHS = (1 << 8) | (1 << 24);
+const INT_OF_1_BYTE = KEY_VALUE_VALUE | (2 << 8) | (ANY_INT << 16);
+const INT_OF_2_BYTES = KEY_VALUE_VALUE | (3 << 8) | (ANY_INT << 16);
 
 /** The values of the wanted attributes of one span, resource or point; reused. Index by slot. */
 export class AttributeSlots {
@@ -156,34 +65,36 @@ export class AttributeSlots {
   }
 
   /**
-   * Reads the KeyValue in `bytes[start..end)` when it has the plain shape that encoders write: a key, then a
+   * Reads the KeyValue in `[start, end)` when it has the plain shape that encoders write: a key, then a
    * string or a small whole number. False when it has not; nothing has been read then, and `read` must.
    */
-  readPlain(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
-    if (end - start < 2 || bytes[start] !== KEY_VALUE_KEY) return false;
+  readPlain(view: DataView, start: number, end: number): boolean {
+    if (end - start < 2 || view.getUint8(start) !== KEY_VALUE_KEY) return false;
     const keyStart = start + 2;
-    const keyLength = bytes[start + 1]!;
+    const keyLength = view.getUint8(start + 1);
     const keyEnd = keyStart + keyLength;
     if (keyLength >= 0x80 || keyEnd > end) return false;
     const slot = this.keys.find(view, keyStart, keyEnd);
-    if (slot < 0) return true;
-    const at = keyEnd + 2;
-    if (end - at < 2 || bytes[keyEnd] !== KEY_VALUE_VALUE) return false;
-    if (bytes[keyEnd + 1]! >= 0x80 || at + bytes[keyEnd + 1]! !== end) return false;
-    const first = bytes[at + 1]!;
-    if (bytes[at] === ANY_STRING) {
-      if (first >= 0x80 || at + 2 + first !== end) return false;
+    return slot < 0 || this.readPlainValue(view, keyEnd, end, slot);
+  }
+
+  /** The same for the value field in `[start, end)` of a KeyValue whose key is that of the slot. */
+  readPlainValue(view: DataView, start: number, end: number, slot: number): boolean {
+    const length = end - start - 2;
+    if (length < 2 || length >= 0x80) return false;
+    const head = view.getInt32(start, true);
+    if (head === EMPTY_STRING + (length - 2) * BOTH_LENGTHS) {
       this.take(slot, STRING);
-      this.start[slot] = at + 2;
+      this.start[slot] = start + 4;
       this.end[slot] = end;
       return true;
     }
-    if (bytes[at] !== ANY_INT) return false;
-    let value = first;
-    if (first >= 0x80) {
-      if (end - at !== 3 || bytes[at + 2]! >= 0x80) return false;
-      value = (first & 0x7f) | (bytes[at + 2]! << 7);
-    } else if (end - at !== 2) return false;
+    const shape = head & 0xffffff;
+    let value = head >>> 24;
+    if (shape === INT_OF_2_BYTES) {
+      if (length !== 3 || value < 0x80 || view.getUint8(start + 4) >= 0x80) return false;
+      value = (value & 0x7f) | (view.getUint8(start + 4) << 7);
+    } else if (shape !== INT_OF_1_BYTE || length !== 2 || value >= 0x80) return false;
     this.take(slot, NUMBER);
     this.number[slot] = value;
     return true;
@@ -194,7 +105,7 @@ export class AttributeSlots {
   }
 
   /** Reads the KeyValue that ends at `end`; a key no rule asks for is stepped over. */
-  read(reader: WireReader, end: number): void {
+  read(reader: wire.WireReader, end: number): void {
     let slot = -1;
     let valueStart = -1;
     let valueEnd = -1;
@@ -226,7 +137,7 @@ export class AttributeSlots {
     }
   }
 
-  private readValue(reader: WireReader, slot: number, end: number): void {
+  private readValue(reader: wire.WireReader, slot: number, end: number): void {
     while (reader.pos < end) {
       const tag = reader.tag(end);
       switch (tag) {
@@ -241,12 +152,12 @@ export class AttributeSlots {
         case ANY_INT:
           reader.varint64(end);
           this.take(slot, NUMBER);
-          this.number[slot] = toSignedDouble(reader.hi, reader.lo);
+          this.number[slot] = wire.toSignedDouble(reader.hi, reader.lo);
           break;
         case ANY_DOUBLE:
           reader.fixed64(end);
           this.take(slot, NUMBER);
-          this.number[slot] = bitsToDouble(reader.hi, reader.lo);
+          this.number[slot] = wire.bitsToDouble(reader.hi, reader.lo);
           break;
         case ANY_BOOL:
           reader.varint64(end);

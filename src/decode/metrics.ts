@@ -1,7 +1,7 @@
 import { AttributeRuns } from "./attribute-runs.ts";
-import type { KeyTable } from "./attributes.ts";
 import * as F from "./fields.ts";
 import { Hash128 } from "./hash128.ts";
+import type { KeyTable } from "./key-table.ts";
 import { EXP_HISTOGRAM, GAUGE, HISTOGRAM, PointRecord, SUM } from "./point-record.ts";
 import { readExpHistogramPoint, readHistogramPoint, readNumberPoint } from "./points.ts";
 import { type ItemWalker, walkItems } from "./resource.ts";
@@ -222,7 +222,7 @@ export class MetricsDecoder implements ItemWalker {
   private readAttribute(reader: WireReader, end: number): void {
     const start = reader.pos;
     const { attributes } = this.record;
-    if (attributes.readPlain(reader.bytes, reader.view, start, end)) reader.pos = end;
+    if (attributes.readPlain(reader.view, start, end)) reader.pos = end;
     else attributes.read(reader, end);
   }
 

@@ -1,4 +1,5 @@
-import { AttributeSlots, type KeyTable } from "./attributes.ts";
+import { AttributeSlots } from "./attributes.ts";
+import type { KeyTable } from "./key-table.ts";
 
 export const GAUGE = 1;
 export const SUM = 2;

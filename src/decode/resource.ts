@@ -1,12 +1,11 @@
 import type { AttributeSlots } from "./attributes.ts";
-import {
-  REQUEST_RESOURCES,
-  RESOURCE_ATTRIBUTES,
-  RESOURCE_X_RESOURCE,
-  RESOURCE_X_SCOPES,
-  SCOPE_X_ITEMS,
-} from "./fields.ts";
-import { NO_FAULT, type WireReader, WRONG_WIRE_TYPE } from "./wire.ts";
+import * as fields from "./fields.ts";
+import * as wire from "./wire.ts";
+
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-063).
+const { REQUEST_RESOURCES, RESOURCE_ATTRIBUTES, RESOURCE_X_RESOURCE, RESOURCE_X_SCOPES } = fields;
+const { SCOPE_X_ITEMS, SCOPE_X_SCOPE } = fields;
+const { NO_FAULT, WRONG_WIRE_TYPE } = wire;
 
 /** What the walk over the envelope tells: every resource once, then each of its items. */
 export interface ItemWalker {
@@ -14,11 +13,11 @@ export interface ItemWalker {
    * The wanted attributes of the resource are in its slots. Called before the resource's items;
    * `start` to `end` is the ResourceSpans or ResourceMetrics message.
    */
-  resource(reader: WireReader, start: number, end: number): void;
+  resource(reader: wire.WireReader, start: number, end: number): void;
   /** `reader.pos` stands at a ScopeSpans or ScopeMetrics message, which ends at `end`; may move `reader.pos`. */
-  scope(reader: WireReader, end: number): void;
+  scope(reader: wire.WireReader, end: number): void;
   /** `reader.pos` stands at the item (a Span or Metric), which ends at `end`. */
-  item(reader: WireReader, end: number): void;
+  item(reader: wire.WireReader, end: number): void;
 }
 
 /**
@@ -26,7 +25,11 @@ export interface ItemWalker {
  * resources, scopes and items. A resource may come after its scopes and more than once (protobuf merges
  * repeated occurrences of a message), so each resource's fields are gone through twice.
  */
-export function walkItems(reader: WireReader, slots: AttributeSlots, walker: ItemWalker): void {
+export function walkItems(
+  reader: wire.WireReader,
+  slots: AttributeSlots,
+  walker: ItemWalker,
+): void {
   const end = reader.bytes.length;
   while (reader.pos < end) {
     const tag = reader.tag(end);
@@ -37,7 +40,7 @@ export function walkItems(reader: WireReader, slots: AttributeSlots, walker: Ite
 }
 
 function walkResource(
-  reader: WireReader,
+  reader: wire.WireReader,
   end: number,
   slots: AttributeSlots,
   walker: ItemWalker,
@@ -46,7 +49,8 @@ function walkResource(
   slots.clear();
   while (reader.pos < end) {
     const tag = reader.tag(end);
-    if (tag === RESOURCE_X_RESOURCE) readResource(reader, reader.lengthEnd(end), slots);
+    if (tag === RESOURCE_X_SCOPES) reader.pos = reader.lengthEnd(end);
+    else if (tag === RESOURCE_X_RESOURCE) readResource(reader, reader.lengthEnd(end), slots);
     else if (tag >>> 3 === 1) reader.fail(WRONG_WIRE_TYPE);
     else reader.skip(tag, end);
   }
@@ -62,7 +66,7 @@ function walkResource(
   }
 }
 
-function readResource(reader: WireReader, end: number, slots: AttributeSlots): void {
+function readResource(reader: wire.WireReader, end: number, slots: AttributeSlots): void {
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag === RESOURCE_ATTRIBUTES) slots.read(reader, reader.lengthEnd(end));
@@ -71,7 +75,7 @@ function readResource(reader: WireReader, end: number, slots: AttributeSlots): v
   }
 }
 
-function walkScope(reader: WireReader, end: number, walker: ItemWalker): void {
+function walkScope(reader: wire.WireReader, end: number, walker: ItemWalker): void {
   const start = reader.pos;
   walker.scope(reader, end);
   if (reader.fault !== NO_FAULT) return;
@@ -79,6 +83,7 @@ function walkScope(reader: WireReader, end: number, walker: ItemWalker): void {
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag === SCOPE_X_ITEMS) walker.item(reader, reader.lengthEnd(end));
+    else if (tag === SCOPE_X_SCOPE) reader.pos = reader.lengthEnd(end);
     else if (tag >>> 3 === 2) reader.fail(WRONG_WIRE_TYPE);
     else reader.skip(tag, end);
   }

@@ -1,4 +1,5 @@
-import { AttributeSlots, type KeyTable } from "./attributes.ts";
+import { AttributeSlots } from "./attributes.ts";
+import type { KeyTable } from "./key-table.ts";
 
 /** One request span, reused: what classification and tally read. Ranges point into `bytes`. */
 export class SpanRecord {
@@ -18,11 +19,9 @@ export class SpanRecord {
   spanId = -1;
   traceStateStart = 0;
   traceStateEnd = 0;
-  /** Nanoseconds since 1970, both halves uint32. */
-  startHi = 0;
-  startLo = 0;
-  endHi = 0;
-  endLo = 0;
+  /** Offsets of the times, 8 bytes each; -1 when absent. */
+  startTime = -1;
+  endTime = -1;
 
   constructor(resourceKeys: KeyTable, spanKeys: KeyTable) {
     this.resource = new AttributeSlots(resourceKeys);
@@ -39,9 +38,24 @@ export class SpanRecord {
     this.spanId = -1;
     this.traceStateStart = 0;
     this.traceStateEnd = 0;
-    this.startHi = 0;
-    this.startLo = 0;
-    this.endHi = 0;
-    this.endLo = 0;
+    this.startTime = -1;
+    this.endTime = -1;
+  }
+
+  /** Nanoseconds since 1970 as two halves, both uint32; 0 when the span has no such time. */
+  get startHi(): number {
+    return this.startTime < 0 ? 0 : this.view.getUint32(this.startTime + 4, true);
+  }
+
+  get startLo(): number {
+    return this.startTime < 0 ? 0 : this.view.getUint32(this.startTime, true);
+  }
+
+  get endHi(): number {
+    return this.endTime < 0 ? 0 : this.view.getUint32(this.endTime + 4, true);
+  }
+
+  get endLo(): number {
+    return this.endTime < 0 ? 0 : this.view.getUint32(this.endTime, true);
   }
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Fingerprint } from "../../../src/aggregate/fingerprint.ts";
-import { KeyTable } from "../../../src/decode/attributes.ts";
+import { KeyTable } from "../../../src/decode/key-table.ts";
 import { PointRecord } from "../../../src/decode/point-record.ts";
 import { SpanRecord } from "../../../src/decode/span-record.ts";
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BOOL, KeyTable, NUMBER, OTHER, STRING } from "../../../src/decode/attributes.ts";
+import { KeyTable } from "../../../src/decode/key-table.ts";
+import { ABSENT, BOOL, NUMBER, OTHER, STRING } from "../../../src/decode/slot-types.ts";
 import type { SpanRecord } from "../../../src/decode/span-record.ts";
 import { TraceDecoder } from "../../../src/decode/traces.ts";
 import { NO_FAULT } from "../../../src/decode/wire.ts";
@@ -12,9 +13,19 @@ import {
   traceFields,
   type WireSpan,
 } from "../../support/otlp-wire.ts";
-import { bytes, encode, fixed32, message, text, varint } from "../../support/wire-message.ts";
+import {
+  bytes,
+  encode,
+  fixed32,
+  message,
+  text,
+  varint,
+  varintBytes,
+} from "../../support/wire-message.ts";
 
 const KEYS = ["key", "http.response.status_code", "é", "server.address", "k"];
+const TABLE = new KeyTable(KEYS);
+const NO_KEYS = new KeyTable([]);
 
 /** Everything a record says, in values that can be compared. */
 function described(record: SpanRecord) {
@@ -51,13 +62,32 @@ function described(record: SpanRecord) {
 
 function decode(wire: Uint8Array) {
   const spans: ReturnType<typeof described>[] = [];
-  const decoder = new TraceDecoder(new KeyTable([]), new KeyTable(KEYS), {
+  const decoder = new TraceDecoder(NO_KEYS, TABLE, {
     resource() {},
     span: (record) => void spans.push(described(record)),
   });
   expect(decoder.decode(wire)).toBe(NO_FAULT);
   return spans;
 }
+
+/** A span with these KeyValues, each behind `tag`. */
+function readBehind(tag: readonly number[], attributes: readonly Uint8Array[]) {
+  const span = attributes.flatMap((attribute) => [
+    ...tag,
+    ...varintBytes(BigInt(attribute.length)),
+    ...attribute,
+  ]);
+  const spans: ReturnType<typeof described>[] = [];
+  const decoder = new TraceDecoder(NO_KEYS, TABLE, {
+    resource() {},
+    span: (record) => void spans.push(described(record)),
+  });
+  const wire = encode([message(1, [message(2, [bytes(2, Uint8Array.from(span))])])]);
+  return { fault: decoder.decode(wire), spans };
+}
+const readPlainly = (attributes: readonly Uint8Array[]) => readBehind([0x4a], attributes);
+/** Behind a tag that is longer than needed nothing is read in the plain way. */
+const readCarefully = (attributes: readonly Uint8Array[]) => readBehind([0xca, 0], attributes);
 
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const value: fc.Arbitrary<AttributeValue> = fc.oneof(
@@ -99,6 +129,33 @@ const span: fc.Arbitrary<WireSpan> = fc.record(
   optional,
 );
 
+/** Keys and values that are missing, repeated, in any order, or among fields that nobody knows; */
+const oddKeyValue = fc.array(
+  fc.oneof(
+    fc
+      .oneof(fc.constantFrom(...KEYS, "", "server.addresx"), value.map(String))
+      .map((key) => text(1, key)),
+    fc.array(value.map(anyValue), { maxLength: 2 }).map((values) => message(2, values.flat())),
+    fc.constantFrom(varint(9, 1), text(10, "x".repeat(140)), fixed32(11, 7)),
+  ),
+  { maxLength: 3 },
+);
+const plainKeyValue = fc
+  .tuple(fc.constantFrom(...KEYS), value)
+  .map(([key, held]) => keyValue(key, held));
+/** and then some byte is another one. */
+const oddAttribute = fc
+  .tuple(
+    fc.oneof(plainKeyValue, oddKeyValue),
+    fc.nat(60),
+    fc.option(fc.oneof(fc.nat(255), fc.constantFrom(0, 2, 3, 10, 18, 24, 127, 128))),
+  )
+  .map(([fields, at, byte]) => {
+    const wire = encode(fields);
+    if (byte !== null && at < wire.length) wire[at] = byte;
+    return wire;
+  });
+
 function expected({ attributes = {}, ...rest }: WireSpan) {
   const ids = (id: Uint8Array | undefined) => (id === undefined ? null : [...id].join());
   const last = rest.more?.some((field) => field.number === 15) ? 2 : rest.status;
@@ -130,12 +187,12 @@ describe("a span", () => {
     );
   });
 
-  it.each([0, 1, 100, 126, 127, 128, 16_370, 16_384, 163_830, 164_000, 2_200_000])(
+  it.each([0, 1, 100, 126, 127, 128, 1_300, 16_370, 16_384, 163_830, 164_000, 2_200_000])(
     "may have an attribute of %i bytes, wanted or not",
     (length) => {
       const value = "v".repeat(length);
       for (const attributes of [{ key: value }, { unknown: value, key: "a" }]) {
-        const written = { attributes, name: value };
+        const written = { attributes, name: value.slice(0, 200_000) };
         expect(decode(encode(traceFields({}, [written])))).toEqual([expected(written)]);
       }
     },
@@ -156,6 +213,52 @@ describe("a span", () => {
     expect(decode(encode(traceFields({}, [full, {}])))).toEqual([expected(full), expected({})]);
   });
 
+  it("has the attributes and the faults that the careful way finds, whatever their bytes are", () => {
+    fc.assert(
+      fc.property(fc.array(oddAttribute, { minLength: 1, maxLength: 3 }), (attributes) => {
+        expect(readPlainly(attributes)).toEqual(readCarefully(attributes));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it("has the values and the faults that the careful way finds, whatever their lengths say", () => {
+    const key = encode([text(1, "server.address")]);
+    const lengths = [0, 1, 2, 3, 4, 125, 126, 127, 128, 255];
+    const fields = encode([varint(3, 7), message(2, [varint(3, 5)])]);
+    for (const behind of [...lengths.map((length) => new Uint8Array(length).fill(1)), fields]) {
+      const attributes = [0x0a, 0x10, 0x12, 0x18].flatMap((tag) =>
+        lengths.flatMap((length) =>
+          lengths.map((first) => [Uint8Array.of(...key, 0x12, length, tag, first, ...behind)]),
+        ),
+      );
+      expect(attributes.map(readPlainly)).toEqual(attributes.map(readCarefully));
+    }
+  });
+
+  it.each([1, 3, 4, 5, 8, 25, 126, 127])(
+    "has no attribute of a key that differs in one of %i bytes",
+    (length) => {
+      const wanted = "k".repeat(length);
+      const keys = Array.from(
+        { length },
+        (_, at) => `${wanted.slice(0, at)}K${wanted.slice(at + 1)}`,
+      );
+      const attributes = Object.fromEntries(keys.map((key) => [key, "another"]));
+      const typesOf = (written: WireSpan) => {
+        const types: number[] = [];
+        const decoder = new TraceDecoder(NO_KEYS, new KeyTable([wanted, "other"]), {
+          resource() {},
+          span: ({ attributes: slots }) => void types.push(slots.typeOf(0), slots.typeOf(1)),
+        });
+        expect(decoder.decode(encode(traceFields({}, [written])))).toBe(NO_FAULT);
+        return types;
+      };
+      expect(typesOf({ attributes })).toEqual([ABSENT, ABSENT]);
+      expect(typesOf({ attributes: { ...attributes, [wanted]: 1 } })).toEqual([NUMBER, ABSENT]);
+    },
+  );
+
   it("with an id of no bytes has none", () => {
     const empty = { traceId: new Uint8Array(0), spanId: new Uint8Array(0) };
     expect(decode(encode(traceFields({}, [empty])))[0]).toMatchObject({
@@ -165,7 +268,7 @@ describe("a span", () => {
   });
 
   it("forgets attributes however many spans there were", () => {
-    const decoder = new TraceDecoder(new KeyTable([]), new KeyTable(KEYS), {
+    const decoder = new TraceDecoder(NO_KEYS, TABLE, {
       resource() {},
       span() {},
     });
@@ -183,9 +286,7 @@ describe("a span", () => {
 describe("a message that ends in the middle of a field", () => {
   const inSpan = (content: Uint8Array) => [message(1, [message(2, [bytes(2, content)])])];
   const faultOf = (fields: Parameters<typeof encode>[0]) =>
-    new TraceDecoder(new KeyTable([]), new KeyTable(KEYS), { resource() {}, span() {} }).decode(
-      encode(fields),
-    );
+    new TraceDecoder(NO_KEYS, TABLE, { resource() {}, span() {} }).decode(encode(fields));
 
   /** Cuts the message everywhere; the lengths around it say so, and other fields come behind it. */
   function check(fields: Parameters<typeof encode>[0], wrap: typeof inSpan) {
@@ -231,35 +332,5 @@ describe("a message that ends in the middle of a field", () => {
     const inAttribute = (cut: Uint8Array) => inSpan(encode([bytes(9, cut), ...behind]));
     check(keyValue("key", held), inAttribute);
     check(anyValue(held), (cut) => inAttribute(encode([text(1, "key"), bytes(2, cut)])));
-  });
-});
-
-describe("the table of wanted keys", () => {
-  it("finds each of its keys and no other", () => {
-    fc.assert(
-      fc.property(
-        fc.uniqueArray(fc.string({ maxLength: 20, unit: "grapheme" }), { maxLength: 60 }),
-        fc.array(fc.string({ maxLength: 20, unit: "grapheme" })),
-        (keys, others) => {
-          const table = new KeyTable(keys);
-          for (const key of [...keys, ...others]) {
-            const wire = new TextEncoder().encode(`ab${key}cd`);
-            const view = new DataView(wire.buffer);
-            expect(table.find(view, 2, wire.length - 2)).toBe(keys.indexOf(key));
-          }
-        },
-      ),
-    );
-  });
-
-  it("tells keys apart that differ in any one byte", () => {
-    for (let length = 1; length < 20; length++) {
-      const table = new KeyTable(["a".repeat(length)]);
-      for (let at = 0; at < length; at++) {
-        const other = new Uint8Array(length).fill(0x61);
-        other[at] = 0x62;
-        expect(table.find(new DataView(other.buffer), 0, length)).toBe(-1);
-      }
-    }
   });
 });
