@@ -3,7 +3,7 @@ import type { KeyTable } from "./key-table.ts";
 import * as slotTypes from "./slot-types.ts";
 import * as wire from "./wire.ts";
 
-// Compiled in as numbers: an imported constant is looked up at every use (decision D-063).
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
 const { ANY_BOOL, ANY_DOUBLE, ANY_INT, ANY_LAST_FIELD, ANY_STRING } = fields;
 const { KEY_VALUE_KEY, KEY_VALUE_VALUE } = fields;
 const { ABSENT, BOOL, NUMBER, OTHER, STRING } = slotTypes;

@@ -2,7 +2,7 @@ import type { AttributeSlots } from "./attributes.ts";
 import * as fields from "./fields.ts";
 import * as wire from "./wire.ts";
 
-// Compiled in as numbers: an imported constant is looked up at every use (decision D-063).
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
 const { REQUEST_RESOURCES, RESOURCE_ATTRIBUTES, RESOURCE_X_RESOURCE, RESOURCE_X_SCOPES } = fields;
 const { SCOPE_X_ITEMS, SCOPE_X_SCOPE } = fields;
 const { NO_FAULT, WRONG_WIRE_TYPE } = wire;

@@ -4,7 +4,7 @@ import { type ItemWalker, walkItems } from "./resource.ts";
 import { SpanRecord } from "./span-record.ts";
 import * as wire from "./wire.ts";
 
-// Compiled in as numbers: an imported constant is looked up at every use (decision D-063).
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
 const { KEY_VALUE_KEY, SPAN_ATTRIBUTES, SPAN_DROPPED_ATTRIBUTES, SPAN_DROPPED_EVENTS } = fields;
 const { SPAN_DROPPED_LINKS, SPAN_END, SPAN_FLAGS, SPAN_KIND, SPAN_LAST_READ_FIELD } = fields;
 const { SPAN_NAME, SPAN_PARENT_ID, SPAN_SPAN_ID, SPAN_START, SPAN_STATUS, SPAN_TRACE_ID } = fields;
