@@ -32,10 +32,15 @@ export class PatchableRequest {
 
   /** HTTP server spans of three services, about 430 bytes each, every hundredth a 503. */
   static encode(spans: number): PatchableRequest {
-    const described = Array.from({ length: spans }, (_, i) => serverSpan(i, spans));
+    return PatchableRequest.of(Array.from({ length: spans }, (_, i) => serverSpan(i, spans)));
+  }
+
+  static of(described: readonly SpanDescription[]): PatchableRequest {
     const bytes = Buffer.from(tracesRequest(described));
     const offsets = spanOffsets(bytes);
-    if (offsets.length !== 4 * spans) throw new Error("unreachable: a span without ids or times");
+    if (offsets.length !== 4 * described.length) {
+      throw new Error("unreachable: a span without ids or times");
+    }
     const bad = described.filter((span) => span.status === "error").length;
     return new PatchableRequest(bytes, offsets, bad);
   }

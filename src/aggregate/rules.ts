@@ -62,6 +62,8 @@ export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number
   const points = new ServiceIndex<PointRule>();
   const spanSlots = lookup(resourceKeys, spanKeys);
   const pointSlots = lookup(resourceKeys, pointKeys);
+  const spanTest = onceEach((matcher) => compileSpanMatcher(matcher, spanSlots));
+  const pointTest = onceEach((matcher) => compilePointMatcher<PointRecord>(matcher, pointSlots));
 
   for (const slo of slos) {
     const indicator = slo.indicator;
@@ -70,9 +72,9 @@ export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number
       const judge = indicator.bad ?? indicator.good ?? { any: [] };
       spans.add(servicesOf(indicator.total), {
         slo: indexOf(slo),
-        resource: compileSpanMatcher({ all: resource }, spanSlots),
-        total: compileSpanMatcher({ all: rest }, spanSlots),
-        judge: compileSpanMatcher(judge, spanSlots),
+        resource: spanTest({ all: resource }),
+        total: spanTest({ all: rest }),
+        judge: spanTest(judge),
         judgesBad: indicator.bad !== null,
         lastCell: -1,
       });
@@ -81,8 +83,8 @@ export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number
         const { resource, rest } = split(selector.where);
         points.add(servicesOf(selector.where), {
           slo: indexOf(slo),
-          resource: compilePointMatcher<PointRecord>({ all: resource }, pointSlots),
-          where: compilePointMatcher<PointRecord>({ all: rest }, pointSlots),
+          resource: pointTest({ all: resource }),
+          where: pointTest({ all: rest }),
           metrics: new Set(selector.metrics.map((name) => metricNames.slot(name))),
           threshold: selector.threshold,
           selector: identityOf(`${slo.name} ${role} ${JSON.stringify(selector)}`),
@@ -102,6 +104,17 @@ export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number
     metricNames: new KeyTable(metricNames.keys),
     spans,
     points,
+  };
+}
+
+/** Matchers that ask the same share one test: most SLOs differ in their service alone. */
+function onceEach<R>(compile: (matcher: Matcher) => RecordTest<R>): typeof compile {
+  const tests = new Map<string, RecordTest<R>>();
+  return (matcher) => {
+    const text = JSON.stringify(matcher);
+    const test = tests.get(text) ?? compile(matcher);
+    tests.set(text, test);
+    return test;
   };
 }
 

@@ -9,18 +9,27 @@ import {
   TICK_BAD,
   TICK_EXPECTED,
 } from "./row.ts";
+import { DEFAULT_TUNING } from "./tuning.ts";
 
 /** More proves nothing more, and would take longer to forget. */
 export const MOST_NATS = 60;
 
 /** Burn rates r tested against burn 1, with what one bad and one expected request are worth: ln r and r - 1. */
 export class Alternatives {
+  /** Those of the tuning that nobody has changed: ten thousand SLOs share them. */
+  static readonly default = new Alternatives(DEFAULT_TUNING.alternatives);
+
   readonly count: number;
   readonly burn: Float64Array;
   readonly gain: Float64Array;
   readonly cost: Float64Array;
 
   /** @throws RangeError without an alternative, or with more than a row holds */
+  static of(burns: readonly number[]): Alternatives {
+    const isDefault = `${burns}` === `${DEFAULT_TUNING.alternatives}`;
+    return isDefault ? Alternatives.default : new Alternatives(burns);
+  }
+
   constructor(burns: readonly number[]) {
     if (burns.length === 0 || burns.length > MOST_ALTERNATIVES) {
       throw new RangeError(`1 to ${MOST_ALTERNATIVES} alternatives, found ${burns.length}`);

@@ -64,15 +64,8 @@ export const COST_EXPECTED = COST_BAD + 1;
 /** When its evidence began. */
 export const BURNT_SINCE = COST_EXPECTED + 1;
 
-/** Floors by time of day, burn-minutes: what has healed at this time before. */
-export const ECHO = BURNT_SINCE + 1;
-export const ECHO_BINS = 96;
-
-/** Since when they stand, for each. */
-export const ECHO_SINCE = ECHO + ECHO_BINS;
-
 /** Bad and expected requests since recovery is proven. */
-export const CALM_BAD = ECHO_SINCE + ECHO_BINS;
+export const CALM_BAD = BURNT_SINCE + 1;
 export const CALM_EXPECTED = CALM_BAD + 1;
 
 /** Since when R, the evidence of recovery, has been above nothing, and until when it was enough. */
@@ -81,4 +74,14 @@ export const PROVEN_UNTIL = GOOD_SINCE + 1;
 /** Longest pause of the present trouble, seconds: what had passed for recovery before it came back. */
 export const LONGEST_PAUSE = PROVEN_UNTIL + 1;
 
-export const ROW_LENGTH = LONGEST_PAUSE + 1;
+/** A row ends here that learns nothing of the time of day: a version's. */
+export const ROW_LENGTH_WITHOUT_ECHO = LONGEST_PAUSE + 1;
+
+/** Floors by time of day, burn-minutes: what has healed at this time before. */
+export const ECHO = ROW_LENGTH_WITHOUT_ECHO;
+export const ECHO_BINS = 96;
+
+/** Since when they stand, for each. */
+export const ECHO_SINCE = ECHO + ECHO_BINS;
+
+export const ROW_LENGTH = ECHO_SINCE + ECHO_BINS;

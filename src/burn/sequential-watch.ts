@@ -67,7 +67,7 @@ export class SequentialWatch implements BurnWatch {
   constructor(objective: number, tuning: DetectorTuning, short: number, long: number, now: UnixMs) {
     this.errorBudget = 1 - objective;
     this.tuning = tuning;
-    this.alternatives = new Alternatives(tuning.alternatives);
+    this.alternatives = Alternatives.of(tuning.alternatives);
     this.short = short;
     this.long = long;
     this.row = newRow(tuning, Math.floor(now / 1000));

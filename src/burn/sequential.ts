@@ -50,8 +50,8 @@ const LESSON_AFTER_S = 2 * 3600;
 const SHORT_CLOSING_S = 900;
 
 /** A detector that has seen nothing, its gate open. */
-export function newRow(tuning: DetectorTuning, now: number): Float64Array {
-  const row = new Float64Array(ROW_LENGTH);
+export function newRow(tuning: DetectorTuning, now: number, length = ROW_LENGTH): Float64Array {
+  const row = new Float64Array(length);
   row.fill(tuning.floorStart, FLOOR, FLOOR + MOST_ALTERNATIVES);
   row.fill(now, SINCE, SINCE + MOST_ALTERNATIVES);
   row[NOW] = now;

@@ -1,7 +1,7 @@
 import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 import { newContrast } from "./contrast.ts";
-import { BAD, EXPECTED, MOST_ALTERNATIVES, NATS } from "./row.ts";
+import { BAD, EXPECTED, MOST_ALTERNATIVES, NATS, ROW_LENGTH_WITHOUT_ECHO } from "./row.ts";
 import { newRow } from "./sequential.ts";
 import { DEFAULT_TUNING } from "./tuning.ts";
 
@@ -32,7 +32,7 @@ export class VersionTrack {
   /** Number in deltas; 0 is "no version", 1 is "other". */
   readonly id: number;
   /** Its own evidence of burn, as the SLO's. */
-  readonly row = newRow(DEFAULT_TUNING, 0);
+  readonly row = newRow(DEFAULT_TUNING, 0, ROW_LENGTH_WITHOUT_ECHO);
   readonly contrast = newContrast();
   private readonly fields = new Float64Array(FIELDS);
   private readonly cells = new Float64Array(2 * CELLS);

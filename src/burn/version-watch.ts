@@ -51,7 +51,7 @@ const ROLLOUT_S = 2 * 3600;
  */
 export class VersionWatch {
   private readonly errorBudget: number;
-  private readonly alternatives = new Alternatives(DEFAULT_TUNING.alternatives);
+  private readonly alternatives = Alternatives.default;
   private tracks: VersionTrack[] = [];
   /** How all errors come in clusters: its spread. One caller's retries fall on one version. */
   private readonly clusters = newContrast();

@@ -19,6 +19,7 @@ import {
   service as serviceSchema,
   timeWindow as timeWindowSchema,
 } from "./schema.ts";
+import { Sharing } from "./sharing.ts";
 import type { ConfigFile } from "./yaml-file.ts";
 
 export interface ParsedSlos {
@@ -36,10 +37,13 @@ export function parseSlos(files: readonly ConfigFile[]): ParsedSlos {
   const report = new Report();
   const documents = readDocuments(files, report);
   const slos: Slo[] = [];
+  const sharing = new Sharing();
   for (const document of documents.slos) {
     const before = report.faults;
     const slo = toSlo(document, documents, report);
-    if (slo !== null && document.sound && report.faults === before) slos.push(slo);
+    if (slo !== null && document.sound && report.faults === before) {
+      slos.push(sharing.of(slo));
+    }
   }
   for (const document of documents.unused()) {
     report.warn(document, [], `${document.kind} ${document.name} is not referred to by any SLO`);

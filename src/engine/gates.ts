@@ -99,7 +99,11 @@ export class Gates
     let columns = this.tracks.length;
     for (const slo of slos) {
       const present = this.byName.get(slo.name);
-      if (present !== undefined && JSON.stringify(present.slo) === JSON.stringify(slo)) continue;
+      if (present !== undefined && JSON.stringify(present.slo) === JSON.stringify(slo)) {
+        // The same in memory too: definitions that were stored share nothing with others.
+        present.slo = slo;
+        continue;
+      }
       placements.push({ index: present?.index ?? columns++, slo });
     }
     if (placements.length === 0) return;

@@ -27,7 +27,8 @@ const REPLENISHED = 0.01;
 
 /** Everything the control plane knows of one SLO: counts, evidence, forecast and the gate. */
 export class Track implements WindowSums {
-  readonly slo: Slo;
+  /** May be replaced by an equal one. */
+  slo: Slo;
   /** The SLO's column in deltas. */
   readonly index: number;
   gate: GateState;

@@ -1,3 +1,5 @@
+import { Counts } from "../model/counts.ts";
+import { COUNT_UNIT } from "../model/delta.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { DAY, type DurationMs, MINUTE, type UnixMs } from "../model/time.ts";
 
@@ -16,8 +18,8 @@ const STANDS_OUT = 3;
  */
 export class Season {
   private readonly errorBudget: number;
-  private readonly bad = new Float64Array(LENGTH);
-  private readonly total = new Float64Array(LENGTH);
+  private readonly bad = new Counts(LENGTH);
+  private readonly total = new Counts(LENGTH);
   /** Number of the quarter hour that is being filled; NaN before the first minute. */
   private newest = Number.NaN;
   /** Quarter hours that have passed since the first, as far as they matter. */
@@ -36,14 +38,14 @@ export class Season {
       this.seen = 1;
     }
     for (let i = Math.max(this.newest + 1, bin - LENGTH + 1); i <= bin; i++) {
-      this.bad[slot(i)] = 0;
-      this.total[slot(i)] = 0;
+      this.bad.clear(slot(i));
+      this.total.clear(slot(i));
       this.seen = Math.min(LENGTH, this.seen + 1);
     }
     this.newest = Math.max(this.newest, bin);
     if (bin !== this.newest) return;
-    this.bad[slot(bin)]! += bad;
-    this.total[slot(bin)]! += total;
+    this.bad.add(slot(bin), bad * COUNT_UNIT);
+    this.total.add(slot(bin), total * COUNT_UNIT);
   }
 
   /**
@@ -64,8 +66,8 @@ export class Season {
   }
 
   carry(state: StateCarrier): void {
-    state.numbers(this.bad);
-    state.numbers(this.total);
+    this.bad.carry(state);
+    this.total.carry(state);
     this.newest = state.number(this.newest);
     this.seen = state.number(this.seen);
   }
@@ -75,8 +77,9 @@ export class Season {
     let least = Number.POSITIVE_INFINITY;
     for (let day = 0; day < DAYS; day++) {
       const at = slot(bin - day * BINS);
-      if (!(this.total[at]! > 0)) return 0;
-      least = Math.min(least, Math.max(0, this.bad[at]! / this.total[at]! / this.errorBudget));
+      const total = this.total.at(at);
+      if (!(total > 0)) return 0;
+      least = Math.min(least, Math.max(0, this.bad.at(at) / total / this.errorBudget));
     }
     return least;
   }

@@ -25,6 +25,14 @@ export function restoreState(core: Carried, bytes: Uint8Array | PackedReader): v
   if (!reader.isAtEnd) throw damaged("something follows its end");
 }
 
+/** Every part needs some, one after the other. */
+let room = new Float64Array(4096);
+
+function roomFor(length: number): Float64Array {
+  if (room.length < length) room = new Float64Array(length);
+  return room.subarray(0, length);
+}
+
 class StateWriter implements StateCarrier {
   private readonly out: PackedWriter;
 
@@ -60,6 +68,10 @@ class StateWriter implements StateCarrier {
 
   numbers(row: Float64Array): void {
     this.out.numbers(row);
+  }
+
+  room(length: number): Float64Array {
+    return roomFor(length);
   }
 
   part(carry: (state: StateCarrier) => void): boolean {
@@ -106,6 +118,10 @@ class StateReader implements StateCarrier {
 
   numbers(row: Float64Array): void {
     this.from.numbers(row);
+  }
+
+  room(length: number): Float64Array {
+    return roomFor(length);
   }
 
   part(carry: (state: StateCarrier) => void): boolean {

@@ -27,6 +27,8 @@ export interface StateCarrier {
    * @throws RangeError when the stored row has another length: it is the state of another layout
    */
   numbers(row: Float64Array): void;
+  /** A row for a core that keeps its numbers in another form, to be filled and handed over; good until the next call. */
+  room(length: number): Float64Array;
   /**
    * A part that may be done without, for example because a later version lays it out in another way.
    *

@@ -1,18 +1,16 @@
+import { Counts } from "../model/counts.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 import type { BurnWindow } from "../model/window.ts";
 import { SLO_TIERS, type Tier, tierFor } from "./tiers.ts";
 
-// Layout of the one array, in doubles: a record per tier, a record per window, the latest second, then
-// the buckets of every tier as (total, bad) pairs. The records stand together, so that a second without
-// data touches a few cache lines; a thousand SLOs do not fit into any cache.
+// Layout of the records, in doubles: one per tier, one per window, the latest second. They stand together, so
+// that a second without data touches a few cache lines; a thousand SLOs do not fit into any cache.
 /** Number of the newest bucket: unix time / step, rounded down. */
 const HEAD = 0;
 /** Where the newest bucket stands in its ring. */
 const SLOT = 1;
-/** Where the tier's buckets begin in the array. */
-const START = 2;
-const TIER_RECORD = 3;
+const TIER_RECORD = 2;
 
 /** Which tier serves the window. */
 const TIER = 0;
@@ -33,7 +31,12 @@ const WINDOW_RECORD = 4;
 export class SloWindows {
   private readonly tiers: readonly Tier[];
   private readonly windowCount: number;
+  /** Where each tier's buckets begin. */
+  private readonly starts: readonly number[];
   private readonly data: Float64Array;
+  /** By bucket, those of all tiers behind one another. */
+  private readonly totals: Counts;
+  private readonly bads: Counts;
   private readonly windowsAt: number;
   private readonly latestAt: number;
 
@@ -47,16 +50,10 @@ export class SloWindows {
     this.windowCount = windows.length;
     this.windowsAt = tiers.length * TIER_RECORD;
     this.latestAt = this.windowsAt + windows.length * WINDOW_RECORD;
-    let end = this.latestAt + 1;
-    const starts = tiers.map((tier) => {
-      const start = end;
-      end += 2 * tier.buckets;
-      return start;
-    });
-    const data = new Float64Array(end);
+    this.starts = startsOf(tiers);
+    const data = new Float64Array(this.latestAt + 1);
     tiers.forEach((tier, t) => {
       data[t * TIER_RECORD + HEAD] = Math.floor(now / tier.stepSeconds);
-      data[t * TIER_RECORD + START] = starts[t] as number;
     });
     windows.forEach(({ label, durationMs }, w) => {
       const t = durationMs > 0 ? tierFor(tiers, durationMs) : -1;
@@ -68,6 +65,9 @@ export class SloWindows {
     });
     data[this.latestAt] = Number.NEGATIVE_INFINITY;
     this.data = data;
+    const buckets = this.starts[tiers.length]!;
+    this.totals = new Counts(buckets);
+    this.bads = new Counts(buckets);
   }
 
   /**
@@ -100,9 +100,9 @@ export class SloWindows {
       const age = Math.max(0, data[record + HEAD]! - Math.floor(second / stepSeconds));
       if (!(age < buckets)) continue;
       kept = true;
-      const bucket = data[record + START]! + 2 * wrap(data[record + SLOT]! - age, buckets);
-      data[bucket]! += total;
-      data[bucket + 1]! += bad;
+      const bucket = this.starts[t]! + wrap(data[record + SLOT]! - age, buckets);
+      this.totals.add(bucket, total);
+      this.bads.add(bucket, bad);
       for (let at = this.windowsAt; at < this.latestAt; at += WINDOW_RECORD) {
         if (data[at + TIER] !== t || age >= data[at + BUCKETS]!) continue;
         data[at + TOTAL]! += total;
@@ -119,21 +119,16 @@ export class SloWindows {
   /** The same counts under other windows: after an edit of the policy or the period. */
   withWindows(windows: readonly BurnWindow[]): SloWindows {
     const other = new SloWindows(windows, this.newestSecond(), this.tiers);
-    for (let t = 0; t < this.tiers.length; t++) {
-      const record = t * TIER_RECORD;
-      const { buckets } = this.tiers[t]!;
-      const from = this.data[record + START]!;
-      other.data[record + HEAD] = this.data[record + HEAD]!;
-      other.data[record + SLOT] = this.data[record + SLOT]!;
-      other.data.set(this.data.subarray(from, from + 2 * buckets), other.data[record + START]!);
-    }
+    other.data.set(this.data.subarray(0, this.windowsAt));
+    other.totals.copy(this.totals);
+    other.bads.copy(this.bads);
     for (let at = other.windowsAt; at < other.latestAt; at += WINDOW_RECORD) {
-      const record = other.data[at + TIER]! * TIER_RECORD;
-      const { buckets } = this.tiers[other.data[at + TIER]!]!;
+      const t = other.data[at + TIER]!;
+      const slot = other.data[t * TIER_RECORD + SLOT]!;
       for (let age = 0; age < other.data[at + BUCKETS]!; age++) {
-        const slot = wrap(other.data[record + SLOT]! - age, buckets);
-        other.data[at + TOTAL]! += other.data[other.data[record + START]! + 2 * slot]!;
-        other.data[at + BAD]! += other.data[other.data[record + START]! + 2 * slot + 1]!;
+        const bucket = other.starts[t]! + wrap(slot - age, this.tiers[t]!.buckets);
+        other.data[at + TOTAL]! += other.totals.at(bucket);
+        other.data[at + BAD]! += other.bads.at(bucket);
       }
     }
     other.data[other.latestAt] = this.data[this.latestAt]!;
@@ -165,7 +160,7 @@ export class SloWindows {
     let bad = 0;
     for (let i = 0; i < leaving; i++) {
       const slot = wrap(data[record + SLOT]! - inWindow + 1 + i, buckets);
-      bad += data[data[record + START]! + 2 * slot + 1]!;
+      bad += this.bads.at(this.starts[t]! + slot);
     }
     return bad;
   }
@@ -188,16 +183,17 @@ export class SloWindows {
     const { buckets } = this.tiers[t]!;
     const record = t * TIER_RECORD;
     for (let age = buckets - 1; age >= 0; age--) {
-      const slot = wrap(this.data[record + SLOT]! - age, buckets);
-      const bucket = this.data[record + START]! + 2 * slot;
+      const bucket = this.starts[t]! + wrap(this.data[record + SLOT]! - age, buckets);
       const minute = this.data[record + HEAD]! - age;
-      fn(minute * 60, this.data[bucket]!, this.data[bucket + 1]!);
+      fn(minute * 60, this.totals.at(bucket), this.bads.at(bucket));
     }
   }
 
   /** Tiers and windows are part of the row: a state of other ones has another length, or is the caller's mistake. */
   carry(state: StateCarrier): void {
     state.numbers(this.data);
+    this.totals.carry(state);
+    this.bads.carry(state);
   }
 
   /** The newest second that saw a request; null before the first. */
@@ -209,19 +205,19 @@ export class SloWindows {
   private stepTier(t: number, { buckets }: Tier, steps: number): void {
     const data = this.data;
     const record = t * TIER_RECORD;
-    const start = data[record + START]!;
+    const start = this.starts[t]!;
     let slot = data[record + SLOT]!;
     for (let i = 0; i < steps; i++) {
       slot = slot + 1 === buckets ? 0 : slot + 1;
       for (let at = this.windowsAt; at < this.latestAt; at += WINDOW_RECORD) {
         if (data[at + TIER] !== t) continue;
         // A window over the whole ring loses the bucket that the new one overwrites.
-        const leaving = start + 2 * wrap(slot - data[at + BUCKETS]!, buckets);
-        data[at + TOTAL]! -= data[leaving]!;
-        data[at + BAD]! -= data[leaving + 1]!;
+        const leaving = start + wrap(slot - data[at + BUCKETS]!, buckets);
+        data[at + TOTAL]! -= this.totals.at(leaving);
+        data[at + BAD]! -= this.bads.at(leaving);
       }
-      data[start + 2 * slot] = 0;
-      data[start + 2 * slot + 1] = 0;
+      this.totals.clear(start + slot);
+      this.bads.clear(start + slot);
     }
     data[record + SLOT] = slot;
     data[record + HEAD]! += steps;
@@ -230,8 +226,9 @@ export class SloWindows {
   private clearTier(t: number, { buckets }: Tier, steps: number): void {
     const data = this.data;
     const record = t * TIER_RECORD;
-    const start = data[record + START]!;
-    data.fill(0, start, start + 2 * buckets);
+    const start = this.starts[t]!;
+    this.totals.clear(start, buckets);
+    this.bads.clear(start, buckets);
     data[record + HEAD]! += steps;
     for (let at = this.windowsAt; at < this.latestAt; at += WINDOW_RECORD) {
       if (data[at + TIER] !== t) continue;
@@ -252,6 +249,13 @@ export class SloWindows {
     }
     return this.windowsAt + windowIndex * WINDOW_RECORD;
   }
+}
+
+/** Where each tier's buckets begin, and behind them all, where they end. */
+function startsOf(tiers: readonly Tier[]): readonly number[] {
+  const starts = [0];
+  for (const { buckets } of tiers) starts.push(starts.at(-1)! + buckets);
+  return starts;
 }
 
 /** `slot` of -buckets and more into the ring. */

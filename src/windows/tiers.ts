@@ -8,7 +8,7 @@ export interface Tier {
 
 /**
  * Finest first; every step divides the next, so a coarse bucket ends only where a finer one does.
- * 2,628 buckets of two doubles: 41 KiB per SLO.
+ * 2,628 buckets; see Counts for how large they are.
  */
 export const SLO_TIERS: readonly Tier[] = [
   { stepSeconds: 1, buckets: 300 }, // 5 min: the shortest burn window

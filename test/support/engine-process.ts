@@ -44,6 +44,8 @@ export interface EngineOptions {
   /** Merged over the configuration at its top level, for example `{ publish: … }`. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** How long a start may take; 20 s when left out. */
+  readonly readyWithinMs?: number;
 }
 
 /** `run` in a process of its own, with its own ports, SLO files and state, all removed by `dispose`. */
@@ -56,12 +58,14 @@ export class EngineProcess {
   /** Holds slogate.yaml, slos/, data/ and decisions.jsonl. */
   readonly directory: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #readyWithinMs: number;
   #process: OwnedProcess;
 
   private constructor(directory: string, ports: readonly string[], options: EngineOptions) {
     this.directory = directory;
     [this.otlpGrpc = "", this.otlpHttp = "", this.api = "", this.apiGrpc = ""] = ports;
     this.#env = { SLOGATE_TOKEN: TEST_TOKEN, ...options.env };
+    this.#readyWithinMs = options.readyWithinMs ?? 20_000;
     mkdirSync(join(directory, "slos"));
     for (const slo of options.slos) this.writeSlo(slo);
     writeFileSync(
@@ -240,7 +244,7 @@ export class EngineProcess {
         if (this.ending() !== null) return true;
         return (await this.get("/readyz")).ok ? true : undefined;
       },
-      { what: "the engine's /readyz", timeoutMs: 20_000 },
+      { what: "the engine's /readyz", timeoutMs: this.#readyWithinMs },
     );
     const ending = this.ending();
     if (ending !== null) {

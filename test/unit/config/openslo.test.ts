@@ -848,3 +848,14 @@ function replaced(value: unknown, [key, ...rest]: readonly string[], by: unknown
   const map = value as Record<string, unknown>;
   return { ...map, [key]: replaced(map[key], rest, by) };
 }
+
+it("keeps what SLOs have alike once for all of them", () => {
+  const texts = ["a", "b"].map((name) => sloText({ service: name }, { name }));
+  const { slos } = parse(texts.join("\n---\n"));
+  const [a, b] = slos;
+  expect(b?.service).toBe("b");
+  expect(b?.policy).toBe(a?.policy);
+  expect(b?.period).toBe(a?.period);
+  const judged = slos.map(({ indicator }) => indicator.bad);
+  expect(judged[1]).toBe(judged[0]);
+});

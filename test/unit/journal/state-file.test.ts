@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FORMAT } from "../../../src/journal/records.ts";
 import { StateFile } from "../../../src/journal/state-file.ts";
 import type { Override } from "../../../src/model/gate.ts";
 
@@ -41,7 +42,7 @@ describe("StateFile", () => {
     const again = await StateFile.open(directory);
     expect(again).toMatchObject({ epoch: 9, overrides: [OVERRIDE] });
     await again.migrated();
-    expect(JSON.parse(readFileSync(path(), "utf8"))).toEqual({ format: 3, epoch: 9 });
+    expect(JSON.parse(readFileSync(path(), "utf8"))).toEqual({ format: FORMAT, epoch: 9 });
     expect(await StateFile.open(directory)).toMatchObject({ epoch: 10, overrides: [] });
   });
 
@@ -54,8 +55,8 @@ describe("StateFile", () => {
   it.each([
     [
       "a newer format",
-      '{"format":4,"epoch":9,"terms":[]}',
-      "has format 4, this version reads 1 to 3; was it written by a newer slogate?",
+      `{"format":${FORMAT + 1},"epoch":9,"terms":[]}`,
+      `has format ${FORMAT + 1}, this version reads 1 to ${FORMAT}; was it written by a newer slogate?`,
     ],
     ["no format", "[]", "has format undefined"],
     ["null", "null", "has format undefined"],
