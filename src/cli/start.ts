@@ -9,6 +9,7 @@ import { formatProblem } from "../config/problem.ts";
 import type { Settings } from "../config/settings.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { Gates, NOT_LEADING } from "../engine/gates.ts";
+import { inParts } from "../engine/in-parts.ts";
 import type { PublishReport } from "../engine/operators/publish-to.ts";
 import { ReplicaTotals } from "../engine/replica-totals.ts";
 import { lockDirectory } from "../journal/directory-lock.ts";
@@ -138,7 +139,7 @@ async function build(
     forgottenEarly: () => memory.forgottenEarly,
     versions: () => journalled.versions.size,
     journal: () => journal.state(),
-    reader: gates,
+    reader: { inParts: () => inParts(gates) },
     version: options.version,
     workers: () => receiving.workers(),
     leads: () => publishing.leadership.term() !== null,

@@ -43,16 +43,18 @@ export async function loadSettings(
  * are left out). Missing and unreadable paths are problems.
  */
 export async function loadSlos(paths: readonly string[]): Promise<LoadedSlos> {
-  const { files, problems } = await readFiles(paths);
-  const parsed = parseSlos(files);
-  const hash = createHash("sha256");
-  hash.update(JSON.stringify([files, problems]));
-  return {
-    slos: parsed.slos,
-    problems: [...problems, ...parsed.problems],
-    warnings: parsed.warnings,
-    digest: hash.digest("hex"),
-  };
+  return parsed(await readFiles(paths));
+}
+
+function parsed(read: ReadFiles): LoadedSlos {
+  const { slos, problems, warnings } = parseSlos(read.files);
+  return { slos, problems: [...read.problems, ...problems], warnings, digest: digestOf(read) };
+}
+
+function digestOf({ files, problems }: ReadFiles): string {
+  return createHash("sha256")
+    .update(JSON.stringify([files, problems]))
+    .digest("hex");
 }
 
 /** The texts of files and folders, each file once however many paths lead to it. */
@@ -94,12 +96,14 @@ export function watchSlos(
     const quiet = seen === null || seen === now;
     seen = now;
     if (!quiet || settled === now) return;
-    const loaded = await loadSlos(paths);
+    const read = await readFiles(paths);
     settled = now;
-    if (stopped || loaded.digest === digest) return;
+    const found = digestOf(read);
+    // Only what has changed is parsed: ten thousand SLOs take seconds in which nothing else is done.
+    if (stopped || found === digest) return;
     const first = digest === null;
-    digest = loaded.digest;
-    if (!first) onChange(loaded);
+    digest = found;
+    if (!first) onChange(parsed(read));
   };
 
   const schedule = (delayMs: number): void => {

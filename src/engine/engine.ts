@@ -15,6 +15,7 @@ import type { DecisionSink } from "../ports/decision-sink.ts";
 import type { GateReader, OverrideControl } from "../ports/gate-reader.ts";
 import type { Leadership } from "../ports/leadership.ts";
 import type { Gates, Publication } from "./gates.ts";
+import { inParts } from "./in-parts.ts";
 import type { Round } from "./operators/backlog.ts";
 import {
   asEngineError,
@@ -82,7 +83,9 @@ export function createEngine(parts: EngineParts): Engine {
       stop$.next();
       nudge$.complete();
     },
+    names: () => gates.names(),
     list: () => gates.list(),
+    inParts: () => inParts(gates),
     get: (slo, version) => gates.get(slo, version),
     history: (slo) => gates.history(slo),
     series: (slo) => gates.series(slo),

@@ -47,9 +47,7 @@ export interface GatesParts {
 }
 
 /** All gates of the engine: what ticks change, and what readers read. */
-export class Gates
-  implements JournalledGates, Pick<GateReader, "list" | "get" | "history" | "series">
-{
+export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "watch"> {
   /** Publications of the last tick. */
   published: readonly Publication[] = [];
   /** SLOs that the last tick found gone. */
@@ -100,8 +98,7 @@ export class Gates
     for (const slo of slos) {
       const present = this.byName.get(slo.name);
       if (present !== undefined && JSON.stringify(present.slo) === JSON.stringify(slo)) {
-        // The same in memory too: definitions that were stored share nothing with others.
-        present.slo = slo;
+        present.slo = slo; // what was stored shares no part with others
         continue;
       }
       placements.push({ index: present?.index ?? columns++, slo });
@@ -247,10 +244,12 @@ export class Gates
     this.hearing.countFromZero();
   }
 
+  names(): string[] {
+    return [...this.byName.keys()].sort();
+  }
+
   list(): GateDecision[] {
-    return [...this.byName.values()]
-      .map((track) => decisionOf(track, this.hearing, this.epoch, this.versionName, this.now))
-      .sort((a, b) => (a.slo < b.slo ? -1 : 1));
+    return this.names().flatMap((name) => this.get(name) ?? []);
   }
 
   get(slo: string, version?: string): GateDecision | null {

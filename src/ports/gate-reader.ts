@@ -10,8 +10,12 @@ export interface SeriesPoint {
 
 /** What the APIs (HTTP, gRPC, page) ask of the running engine. Decisions are built when asked for. */
 export interface GateReader {
-  /** Every SLO's present decision, in order of name. */
+  /** Every SLO's name, in order. */
+  names(): readonly string[];
+  /** Every SLO's present decision, in order of name. Of thousands this takes a while in which nothing else is done. */
   list(): GateDecision[];
+  /** The same in parts, between which others have their turn: a tick may come between two of them. */
+  inParts(): AsyncIterable<readonly GateDecision[]>;
   /** Null for an unknown SLO. With `version`, the answer for that version alone. */
   get(slo: string, version?: string): GateDecision | null;
   /** Past transitions, newest first, at most 100. */

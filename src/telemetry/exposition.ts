@@ -5,7 +5,7 @@ const STATES: readonly GateStateName[] = ["open", "closed", "unknown"];
 interface Family {
   readonly name: string;
   readonly help: string;
-  readonly lines: string[];
+  text: string;
 }
 
 /**
@@ -14,7 +14,9 @@ interface Family {
  * through the metrics library: ten thousand SLOs have some 150,000 series, whose objects would be made and
  * thrown away at every scrape.
  */
-export function gateExposition(decisions: readonly GateDecision[]): string {
+export async function gateExposition(
+  parts: AsyncIterable<readonly GateDecision[]>,
+): Promise<string> {
   const open = family("slogate_gate_open", "1 while the gate is open, 0 while closed or unknown.");
   const allowed = family("slogate_gate_allowed", "1 while a rollout may go on.");
   const state = family("slogate_gate_state", "1 for the gate's present state, 0 for the others.");
@@ -34,7 +36,7 @@ export function gateExposition(decisions: readonly GateDecision[]): string {
     "slogate_error_budget_exhaustion_seconds",
     "Unix time at which the budget is expected to be spent; absent when not within the period.",
   );
-  for (const d of decisions) {
+  const addOne = (d: GateDecision): void => {
     const labels = `slo="${escaped(d.slo)}",service="${escaped(d.service)}"`;
     add(open, labels, d.state === "open" ? 1 : 0);
     add(allowed, labels, d.allowed ? 1 : 0);
@@ -48,15 +50,16 @@ export function gateExposition(decisions: readonly GateDecision[]): string {
     add(remaining, labels, d.budget.remaining);
     const expected = d.forecast.exhaustion?.expected ?? null;
     add(exhaustion, labels, expected === null ? null : expected / 1000);
-  }
+  };
+  for await (const decisions of parts) for (const decision of decisions) addOne(decision);
   return [open, allowed, state, shadow, since, sequence, validUntil, burn, remaining, exhaustion]
-    .map((f) => `# HELP ${f.name} ${f.help}\n# TYPE ${f.name} gauge\n${f.lines.join("")}`)
-    .join("\n");
+    .map((f) => `# HELP ${f.name} ${f.help}\n# TYPE ${f.name} gauge\n${f.text}`)
+    .join("");
 }
 
 /**
- * The same exposition in OpenMetrics 1.0: a counter's family is named without `_total`, there are no empty
- * lines and the text ends in `# EOF`. Every counter of the input must end in `_total`.
+ * An exposition in OpenMetrics 1.0: a counter's family is named without `_total`, and there are no empty lines; `# EOF`
+ * is to follow the last one. Every counter of the input must end in `_total`.
  *
  * @see https://prometheus.io/docs/specs/om/open_metrics_spec/
  */
@@ -71,16 +74,16 @@ export function toOpenMetrics(text: string): string {
       if (match === null || !counters.has(match[2] ?? "")) return line;
       return `${match[1]}${match[2]} ${line.slice(match[0].length)}`;
     });
-  return `${lines.join("\n")}\n# EOF\n`;
+  return `${lines.join("\n")}\n`;
 }
 
 function family(name: string, help: string): Family {
-  return { name, help, lines: [] };
+  return { name, help, text: "" };
 }
 
 function add(f: Family, labels: string, value: number | null): void {
   if (value === null || !Number.isFinite(value)) return;
-  f.lines.push(`${f.name}{${labels}} ${value}\n`);
+  f.text += `${f.name}{${labels}} ${value}\n`;
 }
 
 function escaped(value: string): string {

@@ -9,7 +9,7 @@ import { addWorkerMetrics } from "./worker-metrics.ts";
 export interface MetricsSettings {
   /** Read at every scrape. */
   readonly counters: ReceiverCounters;
-  readonly reader: Pick<GateReader, "list">;
+  readonly reader: Pick<GateReader, "inParts">;
   /** Fingerprints that had to make room before 15 minutes were over; default: none. */
   readonly forgottenEarly?: () => number;
   /** Names of versions that are told apart; default: none. */
@@ -144,10 +144,12 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
   });
   return {
     async scrape(accept) {
-      const text = `${await registry.metrics()}\n${gateExposition(settings.reader.list())}`;
+      const own = await registry.metrics();
+      // Gauges without an empty line are the same in both formats.
+      const gates = await gateExposition(settings.reader.inParts());
       return wantsOpenMetrics(accept)
-        ? { contentType: OPEN_METRICS_TYPE, body: toOpenMetrics(text) }
-        : { contentType: TEXT_TYPE, body: text };
+        ? { contentType: OPEN_METRICS_TYPE, body: `${toOpenMetrics(own)}${gates}# EOF\n` }
+        : { contentType: TEXT_TYPE, body: `${own}\n${gates}` };
     },
     observeTick(durationSeconds, lagSeconds) {
       tickDuration.observe(Math.max(0, durationSeconds));

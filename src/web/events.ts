@@ -6,7 +6,7 @@ import type { GateReader } from "../ports/gate-reader.ts";
 import { ApiError } from "./answer.ts";
 
 export interface EventStreamSettings {
-  readonly reader: Pick<GateReader, "list" | "watch">;
+  readonly reader: Pick<GateReader, "names" | "inParts" | "watch">;
   readonly message: (decision: GateDecision) => DecisionMessage;
   /** Silence after which a comment is sent, so that proxies keep the connection. Default 15 s. */
   readonly heartbeatMs?: number;
@@ -22,6 +22,8 @@ interface Client {
   readonly slos: ReadonlySet<string> | null;
   /** What may wait unsent: the limit and, until they have gone, snapshots. */
   mostPendingBytes: number;
+  /** What was decided while its snapshot is being put together, and follows it; null when none is. */
+  waiting: string[] | null;
 }
 
 /** Server-sent events to any number of readers; each decision is put into words once for all of them. */
@@ -46,18 +48,40 @@ export function eventStream(settings: EventStreamSettings): EventStream {
   const clients = new Set<Client>();
   /** Set while there is a client; without one the engine need not call. */
   let stop: (() => void) | null = null;
+  let snapshots: Promise<void> = Promise.resolve();
 
   const push = (client: Client, text: string): void => {
+    if (client.waiting !== null) {
+      client.waiting.push(text);
+      return;
+    }
     client.response.write(text);
     if (client.response.writableLength > client.mostPendingBytes) client.response.destroy();
   };
-  const pushSnapshot = (client: Client, present: readonly GateDecision[], before: string): void => {
-    const { slos } = client;
-    const data = present.filter((d) => slos === null || slos.has(d.slo)).map(message);
-    const text = before + snapshotFrame(data);
-    // However large it is, a snapshot alone is no reason to drop whoever reads it.
-    client.mostPendingBytes += Buffer.byteLength(text);
-    push(client, text);
+  const sendSnapshots = async (to: readonly Client[], before: string): Promise<void> => {
+    for (const client of to) client.waiting ??= [];
+    const present = await allInWords(settings);
+    for (const client of to) {
+      if (!clients.has(client)) continue;
+      const { slos, waiting } = client;
+      const data = present.filter(({ slo }) => slos === null || slos.has(slo));
+      const text = before + snapshotFrame(data.map(({ json }) => json));
+      // However large it is, a snapshot alone is no reason to drop whoever reads it.
+      client.mostPendingBytes += Buffer.byteLength(text);
+      client.waiting = null;
+      push(client, text);
+      for (const later of waiting ?? []) push(client, later);
+    }
+  };
+  /** One after the other: a snapshot must not be older than what was sent before it. */
+  const queueSnapshots = (to: readonly Client[], before: string): void => {
+    for (const client of to) client.waiting ??= [];
+    snapshots = snapshots
+      .then(() => sendSnapshots(to, before))
+      .catch(() => {
+        // Without its snapshot a stream is of no use; readers connect again.
+        for (const client of to) client.response.destroy();
+      });
   };
   const onDecisions = (decisions: readonly GateDecision[]): void => {
     const frames = decisions.map((d) => frame(message(d)));
@@ -71,17 +95,14 @@ export function eventStream(settings: EventStreamSettings): EventStream {
   };
   const begin = (): (() => void) => {
     const unwatch = reader.watch(onDecisions);
-    let names = reader.list().map((d) => d.slo);
+    let names = reader.names();
     const beat = (): void => {
-      const present = reader.list();
-      const left = new Set(present.map((d) => d.slo));
+      const left = new Set(reader.names());
       // No decision tells that an SLO was removed: readers learn it from a snapshot without it.
       const isRemoved = names.some((name) => !left.has(name));
       names = [...left];
-      for (const client of clients) {
-        if (isRemoved) pushSnapshot(client, present, "");
-        else push(client, ": still here\n\n");
-      }
+      if (isRemoved) queueSnapshots([...clients], "");
+      else for (const client of clients) push(client, ": still here\n\n");
     };
     const heartbeat = setInterval(beat, settings.heartbeatMs ?? 15 * SECOND);
     return () => {
@@ -114,8 +135,7 @@ export function eventStream(settings: EventStreamSettings): EventStream {
         return;
       }
       const wanted = slos.length === 0 ? null : new Set(slos);
-      const client: Client = { response, slos: wanted, mostPendingBytes };
-      // Snapshot and registration in one turn of the event loop: no transition falls between them.
+      const client: Client = { response, slos: wanted, mostPendingBytes, waiting: null };
       clients.add(client);
       stop ??= begin();
       response.on("close", () => leave(client));
@@ -124,7 +144,7 @@ export function eventStream(settings: EventStreamSettings): EventStream {
       response.on("drain", () => {
         client.mostPendingBytes = mostPendingBytes;
       });
-      pushSnapshot(client, reader.list(), `retry: ${RECONNECT_MS}\n`);
+      queueSnapshots([client], `retry: ${RECONNECT_MS}\n`);
     },
     close() {
       for (const client of [...clients]) {
@@ -141,6 +161,18 @@ function frame(d: DecisionMessage): string {
   return `id: ${id}\nevent: decision\ndata: ${JSON.stringify(d)}\n\n`;
 }
 
-function snapshotFrame(data: readonly DecisionMessage[]): string {
-  return `id: snapshot\nevent: snapshot\ndata: ${JSON.stringify({ data })}\n\n`;
+function snapshotFrame(data: readonly string[]): string {
+  return `id: snapshot\nevent: snapshot\ndata: {"data":[${data.join(",")}]}\n\n`;
+}
+
+/** Part by part, so that thousands of SLOs hold up neither ticks nor requests. */
+async function allInWords({
+  reader,
+  message,
+}: Pick<EventStreamSettings, "reader" | "message">): Promise<{ slo: string; json: string }[]> {
+  const present: { slo: string; json: string }[] = [];
+  for await (const decisions of reader.inParts()) {
+    for (const d of decisions) present.push({ slo: d.slo, json: JSON.stringify(message(d)) });
+  }
+  return present;
 }

@@ -20,7 +20,7 @@ import type { TlsFiles } from "./server.ts";
 export interface GateServiceSettings {
   /** Port 0 lets the system choose. */
   readonly endpoint: { readonly host: string; readonly port: number };
-  readonly reader: Pick<GateReader, "list" | "get" | "watch">;
+  readonly reader: Pick<GateReader, "names" | "inParts" | "get" | "watch">;
   /** The published form of a decision. */
   readonly message: (decision: GateDecision) => DecisionMessage;
   /** Null or absent: reading is free. */
@@ -146,7 +146,13 @@ function watch(
   };
   watches.add(call);
   for (const event of ["cancelled", "close", "error", "finish"]) call.on(event, leave);
-  offer(reader.list());
+  void (async () => {
+    // What is decided meanwhile goes its own way: each is as new as can be when it is offered.
+    for await (const decisions of reader.inParts()) {
+      if (!watches.has(call)) return;
+      offer(decisions);
+    }
+  })();
 }
 
 const UNAUTHENTICATED = {
@@ -154,9 +160,8 @@ const UNAUTHENTICATED = {
   details: "reading needs the token of api.auth.read (authorization: Bearer <token>)",
 };
 
-function notFound(reader: Pick<GateReader, "list">, slo: string) {
-  const names = reader.list().map((d) => d.slo);
-  return { code: status.NOT_FOUND, details: unknownSlo(slo, names).message };
+function notFound(reader: Pick<GateReader, "names">, slo: string) {
+  return { code: status.NOT_FOUND, details: unknownSlo(slo, reader.names()).message };
 }
 
 async function bind(server: Server, { endpoint, tls }: GateServiceSettings): Promise<number> {

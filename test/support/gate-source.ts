@@ -29,6 +29,17 @@ export class GateSource implements GateReader, OverrideControl {
     this.#decisions.delete(slo);
   }
 
+  names(): string[] {
+    return [...this.#decisions.keys()].sort();
+  }
+
+  async *inParts(): AsyncGenerator<readonly GateDecision[]> {
+    for (const name of this.names()) {
+      yield [this.get(name)].filter((d) => d !== null);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   list(): GateDecision[] {
     return [...this.#decisions.values()].sort((a, b) => (a.slo < b.slo ? -1 : 1));
   }

@@ -4,11 +4,16 @@ import { newReceiverCounters } from "../../../src/ports/metrics.ts";
 import { createMetrics } from "../../../src/telemetry/metrics.ts";
 import { decision, open } from "../../support/decisions.ts";
 
+/** Each a part of its own. */
+async function* each(decisions: readonly GateDecision[]) {
+  for (const one of decisions) yield [one];
+}
+
 function engine(decisions: GateDecision[]) {
   const counters = newReceiverCounters();
   const metrics = createMetrics({
     counters,
-    reader: { list: () => decisions },
+    reader: { inParts: () => each(decisions) },
     version: "1.2.3",
     processMetrics: false,
   });
@@ -154,7 +159,7 @@ describe("the format of /metrics", () => {
   it("includes the process in both formats", async () => {
     const metrics = createMetrics({
       counters: newReceiverCounters(),
-      reader: { list: () => [] },
+      reader: { inParts: () => each([]) },
       version: "1",
     });
     expect((await metrics.scrape()).body).toMatch(/^process_cpu_seconds_total \d/m);
