@@ -1,11 +1,25 @@
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+
+/** More than requests hold outside the heap at any one time. */
+const ROOM_BYTES = 48 * 1024 * 1024;
+/** Of what the heap holds: with less room plain requests cost a tenth more, with more of it memory grows for nothing. */
+const MOST_PERCENT = 80;
+const LEAST_PERCENT = 15;
 
 /** To be called before the program is loaded: loading it lets the young generation grow, and it does not shrink again. */
 export function setHeapFlags(): void {
   // Requests are garbage as soon as they are counted. A young generation that grows leaves the CPU's cache: kept at
   // its first size, bench/receive.bench.ts takes in two thirds more spans per CPU second.
   setFlagsFromString("--semi-space-growth-factor=1");
-  // What requests hold outside the heap counts as growth of the old generation: a small heap would be looked at as a whole
-  // for every ten megabytes received. It may double before that.
-  setFlagsFromString("--heap-growing-percent=100");
+}
+
+/**
+ * To be called once everything is loaded. What requests hold outside the heap counts as growth of the old generation: a
+ * small heap would be looked at as a whole for every ten megabytes received. It gets room for that, and no more, since a
+ * large heap has thousands of SLOs to look at.
+ */
+export function giveHeapRoom(): void {
+  const { used_heap_size: used } = getHeapStatistics();
+  const percent = Math.min(MOST_PERCENT, Math.max(LEAST_PERCENT, (100 * ROOM_BYTES) / used));
+  setFlagsFromString(`--heap-growing-percent=${Math.round(percent)}`);
 }

@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import { EngineError } from "../model/errors.ts";
 import { stdoutSink } from "../publish/stdout.ts";
 import { createLog } from "../telemetry/log.ts";
+import { giveHeapRoom } from "./heap-flags.ts";
 import type { CliIo } from "./io.ts";
 import { type RunningEngine, startEngine } from "./start.ts";
 
@@ -57,6 +58,7 @@ export async function run(
     io.stderr.write(`slogate: ${error.message}\n`);
     return error.code === "CONFIG_INVALID" ? BAD_CONFIGURATION : FAILED;
   }
+  giveHeapRoom();
   const { otlpGrpc, otlpHttp, api, gateService } = running.addresses;
   log.info("slogate is receiving", {
     slos: slos.slos.length,

@@ -10,6 +10,7 @@ import { WorkerEnd } from "../channel/worker-end.ts";
 import { EngineError } from "../model/errors.ts";
 import { newReceiverCounters } from "../ports/metrics.ts";
 import { BufferPool } from "../receive/assembly.ts";
+import { giveHeapRoom } from "./heap-flags.ts";
 import { type Receivers, startReceivers } from "./receivers.ts";
 
 const TELL_REFUSED_MS = 250;
@@ -83,6 +84,7 @@ export class Work {
       tell({ kind: "failed", code: error.code, message: error.message });
       return false;
     }
+    giveHeapRoom();
     tell({ kind: "listening", ports: this.receivers.ports });
     setInterval(() => tell({ kind: "alive" }), TELL_ALIVE_MS).unref();
     return true;
