@@ -1,7 +1,7 @@
 const SMALLEST_BYTES = 16 * 1024;
 const LARGEST_BYTES = 4 * 1024 * 1024;
 /** Kept for later, over all sizes; what comes back beyond that is left to the garbage collector. */
-const KEPT_BYTES = 16 * 1024 * 1024;
+const KEPT_BYTES = 8 * 1024 * 1024;
 /** Room is made for so many times what has come: whoever announces much and sends little gets little. */
 const AHEAD = 8;
 

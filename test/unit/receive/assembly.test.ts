@@ -59,11 +59,11 @@ describe("a message in chunks", () => {
 });
 
 describe("the pool", () => {
-  it("keeps 16 MiB at most", () => {
+  it("keeps 8 MiB at most", () => {
     const pool = new BufferPool();
     const taken = Array.from({ length: 6 }, () => pool.take(4 * KIB * KIB));
     for (const buffer of taken) pool.give(buffer);
     const again = Array.from({ length: 6 }, () => pool.take(4 * KIB * KIB));
-    expect(again.filter((buffer) => taken.includes(buffer))).toHaveLength(4);
+    expect(again.filter((buffer) => taken.includes(buffer))).toHaveLength(2);
   });
 });
