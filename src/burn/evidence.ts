@@ -24,12 +24,12 @@ export class Alternatives {
   readonly gain: Float64Array;
   readonly cost: Float64Array;
 
-  /** @throws RangeError without an alternative, or with more than a row holds */
   static of(burns: readonly number[]): Alternatives {
     const isDefault = `${burns}` === `${DEFAULT_TUNING.alternatives}`;
     return isDefault ? Alternatives.default : new Alternatives(burns);
   }
 
+  /** @throws RangeError without an alternative, or with more than a row holds */
   constructor(burns: readonly number[]) {
     if (burns.length === 0 || burns.length > MOST_ALTERNATIVES) {
       throw new RangeError(`1 to ${MOST_ALTERNATIVES} alternatives, found ${burns.length}`);

@@ -293,7 +293,7 @@ export class Track implements WindowSums {
       this.forecast.restart(now, false, 0, 0);
     } else if (before.burnClosed !== burnClosed && breach !== null) {
       // It got worse: the numbers that say so are those of the pair that now breaches.
-      this.breach = breach && { ...breach, at: now };
+      this.breach = { ...breach, at: now };
     }
   }
 

@@ -123,24 +123,23 @@ export class PackedWriter {
    * bit: one for all, four bytes each, eight bytes each.
    */
   column(values: Float64Array, first: number, stride: number, count: number): void {
-    const end = first + count * stride;
     let isSame = true;
     let areWords = true;
-    for (let i = first; i < end; i += stride) {
-      const value = values[i]!;
+    for (let i = 0; i < count; i++) {
+      const value = values[first + i * stride]!;
       isSame &&= Object.is(value, values[first]!);
       areWords &&= Object.is(value, value >>> 0);
     }
-    this.reserve(1 + 8 * count);
+    this.byte(isSame ? SAME : areWords ? WORDS : DOUBLES);
+    this.reserve(8 * count);
     const { view } = this;
-    let at = this.length;
-    view.setUint8(at++, isSame ? SAME : areWords ? WORDS : DOUBLES);
-    const width = !isSame && areWords ? 4 : 8;
-    for (let i = first; i < (isSame ? Math.min(end, first + 1) : end); i += stride, at += width) {
-      if (width === 4) view.setUint32(at, values[i]!, true);
-      else view.setFloat64(at, values[i]!, true);
+    const written = isSame ? Math.min(count, 1) : count;
+    for (let i = 0; i < written; i++) {
+      const value = values[first + i * stride]!;
+      if (!isSame && areWords) view.setUint32(this.length + 4 * i, value, true);
+      else view.setFloat64(this.length + 8 * i, value, true);
     }
-    this.length = at;
+    this.length += written * (!isSame && areWords ? 4 : 8);
   }
 
   blob(bytes: Uint8Array): void {
@@ -271,13 +270,14 @@ export class PackedReader {
     const form = this.byte();
     if (form > DOUBLES) throw damaged(`a column of an unknown form (${form})`);
     const width = form === WORDS ? 4 : 8;
-    this.need(width * (form === SAME ? Math.min(count, 1) : count));
+    const bytes = width * (form === SAME ? Math.min(count, 1) : count);
+    this.need(bytes);
     for (let i = 0; i < count; i++) {
       const at = this.at + (form === SAME ? 0 : i * width);
       into[first + i * stride] =
         width === 4 ? this.view.getUint32(at, true) : this.view.getFloat64(at, true);
     }
-    this.at += width * (form === SAME ? Math.min(count, 1) : count);
+    this.at += bytes;
   }
 
   /** A view of the bytes, not a copy. */
