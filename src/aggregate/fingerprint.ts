@@ -1,6 +1,7 @@
 import { Hash128 } from "../decode/hash128.ts";
 import type { PointRecord } from "../decode/point-record.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
+import { FINGERPRINT_WORDS } from "../model/delta.ts";
 
 /**
  * Identity of a request: how many items it has and the sum of a mixed 128-bit hash of each, lane by
@@ -10,7 +11,7 @@ import type { SpanRecord } from "../decode/span-record.ts";
  * Layout of `sum`: [count, lane a, lane b, lane c, lane d]; all zero means nothing was added.
  */
 export class Fingerprint {
-  readonly sum = new Uint32Array(5);
+  readonly sum = new Uint32Array(FINGERPRINT_WORDS);
   /** The same words, signed: adding those needs no doubles. */
   private readonly lanes = new Int32Array(this.sum.buffer);
   private readonly hash = new Hash128();

@@ -3,7 +3,7 @@ import type { Refusal } from "../model/refusal.ts";
 import type { Admission, Admitted } from "../ports/admission.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DeltaConsumer } from "../ports/delta-consumer.ts";
-import type { ReceiverCounters } from "../ports/metrics.ts";
+import { addTo, type ReceiverCounters } from "../ports/metrics.ts";
 import type { Done, Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import { OtlpReader } from "./otlp-reader.ts";
 import type { RuleSet } from "./rules.ts";
@@ -92,8 +92,4 @@ function count(counters: ReceiverCounters, taken: Taken): void {
   for (const [reason, items] of Object.entries(taken.refused)) {
     addTo(counters.itemsRefused, reason, items);
   }
-}
-
-function addTo(byReason: Record<string, number>, reason: string, count: number): void {
-  if (count > 0) byReason[reason] = (byReason[reason] ?? 0) + count;
 }

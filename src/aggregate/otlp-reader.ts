@@ -5,7 +5,7 @@ import { STRING } from "../decode/slot-types.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
 import { TraceDecoder } from "../decode/traces.ts";
 import { FAULT_TEXT, NO_FAULT, nanosToSecond } from "../decode/wire.ts";
-import { COUNT_UNIT, type Taken } from "../model/delta.ts";
+import { COUNT_UNIT, NO_VERSION, type Taken } from "../model/delta.ts";
 import type { PartialSuccess, Refusal } from "../model/refusal.ts";
 import type { UnixSecond } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -17,7 +17,7 @@ import { type RuleSet, SERVICE_NAME, SERVICE_VERSION, type SpanRule } from "./ru
 import { adjustedCount } from "./sampling.ts";
 import type { SeriesStore } from "./series.ts";
 import { MAX_CELLS, Tally } from "./tally.ts";
-import { NO_VERSION, type VersionTable } from "./versions.ts";
+import type { VersionTable } from "./versions.ts";
 
 /** A span may be ahead of our clock by this much and still count, in the second it arrived. */
 export const MAX_SKEW_S = 3600;

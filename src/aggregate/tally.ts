@@ -1,8 +1,13 @@
-import { type BaseLines, COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
+import {
+  type BaseLines,
+  COUNT_UNIT,
+  DeltaCells,
+  FIRST_CELLS,
+  type RequestDelta,
+} from "../model/delta.ts";
 import type { UnixMs, UnixSecond } from "../model/time.ts";
 import { Fingerprint } from "./fingerprint.ts";
 
-const FIRST_CELLS = 256;
 /** Larger tables are given back after the request that needed them: 80 bytes a cell. */
 const KEPT_CELLS = 65_536;
 /**
@@ -15,21 +20,13 @@ export const MAX_CELLS = 1_048_576;
  * The open RequestDelta: cells of (SLO, version, second) in typed arrays, found by a small hash table.
  * Reused from request to request; it grows with the largest request, up to MAX_CELLS.
  */
-export class Tally implements RequestDelta {
+export class Tally extends DeltaCells implements RequestDelta {
   readonly identity = new Fingerprint();
   readonly fingerprint = this.identity.sum;
   receivedAt: UnixMs = 0;
   producer = 0;
-  length = 0;
   /** There was no room for all cells: the request must not be admitted. */
   overflowed = false;
-  slo = new Int32Array(FIRST_CELLS);
-  version = new Int32Array(FIRST_CELLS);
-  second = new Float64Array(FIRST_CELLS);
-  total = new Float64Array(FIRST_CELLS);
-  bad = new Float64Array(FIRST_CELLS);
-  rawBad = new Float64Array(FIRST_CELLS);
-  badSquares = new Float64Array(FIRST_CELLS);
   baseLines: BaseLines | undefined = undefined;
   /** Hash table of cell numbers; entries of an older generation count as empty. */
   private table = new Int32Array(FIRST_CELLS * 4);
@@ -93,16 +90,9 @@ export class Tally implements RequestDelta {
     this.badSquares[cell]! += requests * requests;
   }
 
-  /** Room for `cells` cells, which the present ones keep their place in. */
-  private resize(cells: number): void {
-    const { slo, version, second, total, bad, rawBad, badSquares, length } = this;
-    this.slo = copied(slo, new Int32Array(cells), length);
-    this.version = copied(version, new Int32Array(cells), length);
-    this.second = copied(second, new Float64Array(cells), length);
-    this.total = copied(total, new Float64Array(cells), length);
-    this.bad = copied(bad, new Float64Array(cells), length);
-    this.rawBad = copied(rawBad, new Float64Array(cells), length);
-    this.badSquares = copied(badSquares, new Float64Array(cells), length);
+  protected override resize(cells: number): void {
+    super.resize(cells);
+    const { slo, version, second, length } = this;
     this.table = new Int32Array(cells * 4);
     this.generations = new Int32Array(cells * 4);
     this.generation = 1;
@@ -123,9 +113,4 @@ function hashOf(slo: number, version: number, second: UnixSecond): number {
       Math.imul(second, 0xc2b2ae35)) >>>
     7
   );
-}
-
-function copied<A extends Int32Array | Float64Array>(from: A, into: A, length: number): A {
-  into.set(from.subarray(0, length));
-  return into;
 }

@@ -1,11 +1,7 @@
 import { equalBytes } from "../decode/attributes.ts";
 import { Hash128 } from "../decode/hash128.ts";
+import { FIRST_VERSION, NO_VERSION, OTHER_VERSION } from "../model/delta.ts";
 import { HOUR, type UnixMs } from "../model/time.ts";
-
-export const NO_VERSION = 0;
-export const OTHER_VERSION = 1;
-/** Ids that are given to names begin here. */
-export const FIRST_VERSION = 2;
 
 /** As long as a version that is not heard of stays in view (`engine/version-reports.ts`). */
 const IDLE_MS = 24 * HOUR;

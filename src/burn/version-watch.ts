@@ -1,3 +1,4 @@
+import { NO_VERSION, OTHER_VERSION } from "../model/delta.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 import {
@@ -20,7 +21,6 @@ import { CELL_S, CELLS, VersionTrack } from "./version-track.ts";
 
 /** Versions told apart for one SLO; beyond that the one that was silent longest goes, else counts go to "other". */
 const MOST_VERSIONS = 16;
-const OTHER = 1;
 /** A version that was not heard of for so long receives no traffic. */
 export const SILENT_S = 120;
 /** A cell that is not complete by then is not judged: what is missing may be all errors or none. */
@@ -76,7 +76,7 @@ export class VersionWatch {
   /** Counts in requests; times in seconds. */
   add(id: number, second: UnixSecond, total: number, bad: number, now: UnixSecond): void {
     // Nobody tells versions: there is nothing to watch.
-    if (id === 0 && this.tracks.length === 0) return;
+    if (id === NO_VERSION && this.tracks.length === 0) return;
     this.advance(now);
     (this.find(id) ?? this.begin(id, now)).add(Math.min(second, now), total, bad, now);
   }
@@ -130,7 +130,7 @@ export class VersionWatch {
     for (const track of this.tracks) {
       const began = since - track.first;
       const within = began >= -BEGINNING_S && began <= ROLLOUT_S;
-      if (track.blamed || track.id <= OTHER || !track.isNew(now) || !within) continue;
+      if (track.blamed || track.id <= OTHER_VERSION || !track.isNew(now) || !within) continue;
       if (this.hasNearlyAll(track, since)) this.blame(track, now);
     }
   }
@@ -141,7 +141,7 @@ export class VersionWatch {
    */
   inherit(isSuspect: (id: number) => boolean, now: UnixSecond): void {
     for (const track of this.tracks) {
-      if (track.id > OTHER && !track.blamed && isSuspect(track.id)) this.blame(track, now);
+      if (track.id > OTHER_VERSION && !track.blamed && isSuspect(track.id)) this.blame(track, now);
     }
   }
 
@@ -192,7 +192,7 @@ export class VersionWatch {
     if (this.tracks.length >= MOST_VERSIONS) {
       const idle = this.tracks.reduce((a, b) => (b.heard < a.heard ? b : a));
       if (now - idle.heard <= SILENT_S) {
-        const other = this.find(OTHER);
+        const other = this.find(OTHER_VERSION);
         if (other !== null) return other;
       }
       this.tracks.splice(this.tracks.indexOf(idle), 1);
@@ -283,7 +283,7 @@ export class VersionWatch {
   }
 
   private isGuilty(track: VersionTrack, perMinute: number): boolean {
-    if (track.id <= OTHER || contrastNats(track.contrast) < BLAME_NATS) return false;
+    if (track.id <= OTHER_VERSION || contrastNats(track.contrast) < BLAME_NATS) return false;
     const r = track.strongest(this.alternatives.count);
     if (r < 0 || !(perMinute > 0) || !(track.share > 0)) return false;
     const { row } = track;

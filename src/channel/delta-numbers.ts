@@ -1,4 +1,4 @@
-import type { RequestDelta, Taken } from "../model/delta.ts";
+import { DeltaCells, FINGERPRINT_WORDS, type RequestDelta, type Taken } from "../model/delta.ts";
 import type { UnixMs } from "../model/time.ts";
 
 /*
@@ -6,14 +6,12 @@ import type { UnixMs } from "../model/time.ts";
  * all of them exactly, and one array of them crosses to another process with one copy.
  */
 
-const FINGERPRINT_WORDS = 5;
 /** The only reasons for which spans of an admitted request do not count. */
 const FUTURE = "future";
 const TOO_OLD = "too-old";
 const HEAD = FINGERPRINT_WORDS + 10;
 const COLUMNS = 7;
 const FIRST_NUMBERS = 4096;
-const FIRST_CELLS = 256;
 /** A larger array is given back once it was sent. */
 const KEPT_NUMBERS = 1024 * 1024;
 
@@ -68,22 +66,15 @@ export class DeltaWriter {
 }
 
 /** A delta that has crossed; its columns are used again by the next `read`. */
-export class CrossedDelta implements RequestDelta {
+export class CrossedDelta extends DeltaCells implements RequestDelta {
   request = 0;
   taken: Taken = { bytes: 0, spans: 0, points: 0, late: 0, skewed: 0, unverified: 0, refused: {} };
   readonly fingerprint = new Uint32Array(FINGERPRINT_WORDS);
   receivedAt: UnixMs = 0;
   producer: number;
-  length = 0;
-  slo = new Int32Array(FIRST_CELLS);
-  version = new Int32Array(FIRST_CELLS);
-  second = new Float64Array(FIRST_CELLS);
-  total = new Float64Array(FIRST_CELLS);
-  bad = new Float64Array(FIRST_CELLS);
-  rawBad = new Float64Array(FIRST_CELLS);
-  badSquares = new Float64Array(FIRST_CELLS);
 
   constructor(producer: number) {
+    super();
     this.producer = producer;
   }
 
@@ -106,7 +97,7 @@ export class CrossedDelta implements RequestDelta {
       refused: { [FUTURE]: numbers[at++]!, [TOO_OLD]: numbers[at++]! },
     };
     this.length = numbers[at++]!;
-    if (this.length > this.slo.length) this.makeRoom(this.length * 2);
+    if (this.length > this.slo.length) this.resize(this.length * 2);
     for (let i = 0; i < this.length; i++) {
       this.slo[i] = numbers[at++]!;
       this.version[i] = versionIds[numbers[at++]!]!;
@@ -117,15 +108,5 @@ export class CrossedDelta implements RequestDelta {
       this.badSquares[i] = numbers[at++]!;
     }
     return at;
-  }
-
-  private makeRoom(cells: number): void {
-    this.slo = new Int32Array(cells);
-    this.version = new Int32Array(cells);
-    this.second = new Float64Array(cells);
-    this.total = new Float64Array(cells);
-    this.bad = new Float64Array(cells);
-    this.rawBad = new Float64Array(cells);
-    this.badSquares = new Float64Array(cells);
   }
 }

@@ -1,5 +1,5 @@
 import type { DeltaConsumer } from "../ports/delta-consumer.ts";
-import type { ReceiverCounters } from "../ports/metrics.ts";
+import { addTo, type ReceiverCounters } from "../ports/metrics.ts";
 import type { Encoding, OtlpConsumer } from "../ports/otlp-consumer.ts";
 import { CrossedDelta } from "./delta-numbers.ts";
 import type { FromWorker, Outcome, Port, ToWorker } from "./messages.ts";
@@ -41,7 +41,7 @@ export class PlaneEnd {
       case "refused": {
         const { requestsRefused } = this.parts.counters;
         for (const [code, count] of Object.entries(message.byCode))
-          requestsRefused[code] = (requestsRefused[code] ?? 0) + count;
+          addTo(requestsRefused, code, count);
         break;
       }
     }

@@ -1,9 +1,6 @@
-import type { RequestDelta } from "../model/delta.ts";
+import { FIRST_VERSION, OTHER_VERSION, type RequestDelta } from "../model/delta.ts";
 import { MINUTE, type UnixMs } from "../model/time.ts";
 
-/** Ids that every table of versions begins with: "no version" and "other". */
-export const SHARED_VERSION_IDS = 2;
-const OTHER = 1;
 /** Names that had no room and are tried again. */
 const MOST_NAMELESS = 1024;
 
@@ -13,9 +10,9 @@ export interface PlaneVersions {
   use(id: number, now: UnixMs): boolean;
 }
 
-/** Ids of the control plane by those of one worker, which are told in order. */
+/** Ids of the control plane by those of one worker, which are told in order; what is no name is the same here as there. */
 export class VersionIds {
-  readonly byWorkers = Array.from({ length: SHARED_VERSION_IDS }, (_, id) => id);
+  readonly byWorkers = Array.from({ length: FIRST_VERSION }, (_, id) => id);
   private readonly versions: PlaneVersions;
   /** Names that are "other" for want of room, by the worker's ids. */
   private readonly nameless = new Map<number, Uint8Array>();
@@ -29,7 +26,7 @@ export class VersionIds {
   /** The name of the worker's next id. */
   add(name: Uint8Array): void {
     const id = this.versions.idOf(name, 0, name.length, this.now);
-    if (id === OTHER && this.nameless.size < MOST_NAMELESS) {
+    if (id === OTHER_VERSION && this.nameless.size < MOST_NAMELESS) {
       this.nameless.set(this.byWorkers.length, name);
     }
     this.byWorkers.push(id);
@@ -51,7 +48,7 @@ export class VersionIds {
     this.nextTryAt = this.now + MINUTE;
     for (const [workersId, name] of this.nameless) {
       const id = this.versions.idOf(name, 0, name.length, this.now);
-      if (id === OTHER) return;
+      if (id === OTHER_VERSION) return;
       this.byWorkers[workersId] = id;
       this.nameless.delete(workersId);
     }

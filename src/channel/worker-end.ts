@@ -1,16 +1,17 @@
+import { FIRST_VERSION } from "../model/delta.ts";
+import { addTo } from "../ports/metrics.ts";
 import type { Done, Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import type { RequestReader } from "../ports/request-reader.ts";
 import { DeltaWriter } from "./delta-numbers.ts";
 import type { FromWorker, Port, ToWorker } from "./messages.ts";
 import type { RequestWriter } from "./request-pipe.ts";
-import { SHARED_VERSION_IDS } from "./version-ids.ts";
 
 /** Deltas beyond this many numbers (half a megabyte) are not gathered any longer. */
 const GATHERED_NUMBERS = 65_536;
 /** Of an id whose name was forgotten before it was told; nothing can have been counted for it. */
 const NAMELESS = new Uint8Array(0);
 
-/** Names of versions by the worker's own ids; id 0 is no version, 1 is "other", here as there. */
+/** Names of versions by the worker's own ids. */
 export interface VersionNames {
   readonly nextId: number;
   bytesOf(id: number): Uint8Array | null;
@@ -29,7 +30,7 @@ export class WorkerEnd implements OtlpConsumer {
   private readonly waiting = new Map<number, Done>();
   private readonly deltas = new DeltaWriter();
   private requests = 0;
-  private versionsSent = SHARED_VERSION_IDS;
+  private versionsSent = FIRST_VERSION;
   private flushing = false;
 
   /** `refused`: requests by RefusalCode; what the receivers and the reader refuse is moved from there to the control plane. */
@@ -55,7 +56,7 @@ export class WorkerEnd implements OtlpConsumer {
     }
     const refusal = this.reader.read(signal, encoding, bytes);
     if (refusal !== null) {
-      this.refused[refusal.code] = (this.refused[refusal.code] ?? 0) + 1;
+      addTo(this.refused, refusal.code, 1);
       done(refusal);
       return;
     }

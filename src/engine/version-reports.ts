@@ -1,4 +1,5 @@
 import { SILENT_S } from "../burn/version-watch.ts";
+import { NO_VERSION } from "../model/delta.ts";
 import type { GateStateName, VersionReport } from "../model/gate.ts";
 import { SECOND, type UnixMs } from "../model/time.ts";
 import type { Track } from "./track.ts";
@@ -20,8 +21,7 @@ export function versionReports(
 ): VersionReport[] {
   const second = now / SECOND;
   const since = track.breach === null ? second : track.breach.evidence.since / SECOND;
-  // 0 is no version.
-  const known = track.versions.list().filter(({ id }) => id !== 0);
+  const known = track.versions.list().filter(({ id }) => id !== NO_VERSION);
   const seen = known.filter(({ heard }) => second - heard <= IN_VIEW_S);
   const blamed = seen.some((v) => v.blamed && second - v.heard <= SILENT_S);
   return seen.map((v) => {

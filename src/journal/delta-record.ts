@@ -2,14 +2,14 @@ import {
   BASE_LINE_NUMBERS,
   BASE_LINE_WORDS,
   type BaseLines,
+  DeltaCells,
   emptyBaseLines,
+  FINGERPRINT_WORDS,
   type RequestDelta,
 } from "../model/delta.ts";
 import type { UnixMs } from "../model/time.ts";
 import { PackedReader, PackedWriter } from "./packed.ts";
 
-const FINGERPRINT_WORDS = 5;
-const FIRST_CELLS = 256;
 /** Used again by every write. */
 const LINES = new PackedWriter();
 const NO_LINES = Uint8Array.of(0);
@@ -61,25 +61,17 @@ export function readBaseLines(from: PackedReader): BaseLines | undefined {
 }
 
 /** A delta read back; its columns are used again by the next `read`. */
-export class StoredDelta implements RequestDelta {
+export class StoredDelta extends DeltaCells implements RequestDelta {
   number = 0;
   readonly fingerprint = new Uint32Array(FINGERPRINT_WORDS);
   receivedAt: UnixMs = 0;
   producer = 0;
-  length = 0;
-  slo = new Int32Array(FIRST_CELLS);
-  version = new Int32Array(FIRST_CELLS);
-  second = new Float64Array(FIRST_CELLS);
-  total = new Float64Array(FIRST_CELLS);
-  bad = new Float64Array(FIRST_CELLS);
-  rawBad = new Float64Array(FIRST_CELLS);
-  badSquares = new Float64Array(FIRST_CELLS);
   private lines: Uint8Array = NO_LINES;
 
   read(from: PackedReader): void {
     this.readHead(from);
     this.length = from.length();
-    if (this.length > this.slo.length) this.makeRoom(this.length * 2);
+    if (this.length > this.slo.length) this.resize(this.length * 2);
     const receivedSecond = Math.floor(this.receivedAt / 1000);
     for (let i = 0; i < this.length; i++) {
       this.slo[i] = from.varint();
@@ -122,15 +114,5 @@ export class StoredDelta implements RequestDelta {
       kept++;
     }
     this.length = kept;
-  }
-
-  private makeRoom(cells: number): void {
-    this.slo = new Int32Array(cells);
-    this.version = new Int32Array(cells);
-    this.second = new Float64Array(cells);
-    this.total = new Float64Array(cells);
-    this.bad = new Float64Array(cells);
-    this.rawBad = new Float64Array(cells);
-    this.badSquares = new Float64Array(cells);
   }
 }

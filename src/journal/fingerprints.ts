@@ -1,3 +1,4 @@
+import { FINGERPRINT_WORDS } from "../model/delta.ts";
 import type { UnixMs } from "../model/time.ts";
 
 /**
@@ -69,7 +70,6 @@ export class FingerprintMemory {
 }
 
 const REMEMBER_MS = 15 * 60_000;
-export const FINGERPRINT_WORDS = 5;
 
 /** Open addressing, at most half full. */
 class Table {

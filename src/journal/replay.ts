@@ -1,8 +1,9 @@
+import { FINGERPRINT_WORDS } from "../model/delta.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixMs } from "../model/time.ts";
 import type { Applies, Journalled } from "../ports/journalled.ts";
 import { readBaseLines, StoredDelta } from "./delta-record.ts";
-import { FINGERPRINT_WORDS, type FingerprintMemory } from "./fingerprints.ts";
+import type { FingerprintMemory } from "./fingerprints.ts";
 import { damaged, type PackedReader } from "./packed.ts";
 import {
   DELTA,

@@ -36,6 +36,11 @@ export function newReceiverCounters(): ReceiverCounters {
   };
 }
 
+/** Adds to the counter of a reason, which there need not be yet. */
+export function addTo(byReason: Record<string, number>, reason: string, count: number): void {
+  if (count > 0) byReason[reason] = (byReason[reason] ?? 0) + count;
+}
+
 /** What metrics tell of receiver workers. */
 export interface WorkersState {
   /** Those that take requests now. */

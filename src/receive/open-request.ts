@@ -1,5 +1,5 @@
 import type { PartialSuccess, Refusal } from "../model/refusal.ts";
-import type { ReceiverCounters } from "../ports/metrics.ts";
+import { addTo, type ReceiverCounters } from "../ports/metrics.ts";
 import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import { Assembly, BufferPool } from "./assembly.ts";
 import { gunzip } from "./gunzip.ts";
@@ -61,9 +61,7 @@ export class Intake {
   }
 
   count(refusal: Refusal): void {
-    if (this.counters === null) return;
-    const refused = this.counters.requestsRefused;
-    refused[refusal.code] = (refused[refusal.code] ?? 0) + 1;
+    if (this.counters !== null) addTo(this.counters.requestsRefused, refusal.code, 1);
   }
 
   /** Resolves when no request is open, at the latest after `deadlineMs`. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { NO_VERSION, OTHER_VERSION, VersionTable } from "../../../src/aggregate/versions.ts";
+import { VersionTable } from "../../../src/aggregate/versions.ts";
+import { NO_VERSION, OTHER_VERSION } from "../../../src/model/delta.ts";
 import { HOUR, MINUTE } from "../../../src/model/time.ts";
 
 const idOf = (table: VersionTable, name: string, now = 0) => {
