@@ -1,17 +1,9 @@
+import { KEY_WORDS } from "../decode/key-rows.ts";
 import type { PointRecord } from "../decode/point-record.ts";
 import { toDouble } from "../decode/wire.ts";
 import { BASE_LINE_NUMBERS, type BaseLines, emptyBaseLines } from "../model/delta.ts";
 import type { UnixMs } from "../model/time.ts";
-import {
-  FIELDS,
-  KEY_WORDS,
-  MAX_VALUES,
-  SEEN_AT,
-  SeriesRows,
-  START,
-  TIME,
-  VALUES,
-} from "./series-rows.ts";
+import { FIELDS, MAX_VALUES, SEEN_AT, SeriesRows, START, TIME, VALUES } from "./series-rows.ts";
 
 /** What became of a cumulative point whose counts did not become increases. */
 export const COUNTED = 0;
