@@ -1,12 +1,10 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { type Collector, startCollector } from "../test/support/collector.ts";
 import { EngineProcess } from "../test/support/engine-process.ts";
 import { freePort } from "../test/support/free-port.ts";
 import { cpuSeconds, peakResidentBytes } from "../test/support/process-stats.ts";
 import { realPart } from "../test/support/real-part.ts";
-import type { Order, Sent, Work } from "./load.ts";
+import type { Sent, Work } from "./load.ts";
+import { LoadProcess } from "./load-process.ts";
 import { assertCounted, slosFor } from "./load-slos.ts";
 import { figure, must, printTable, ROUNDS, spread } from "./report.ts";
 
@@ -64,20 +62,16 @@ for (const contest of CONTESTS) {
 async function run({ name, rival, work }: Contest): Promise<void> {
   const engine = await EngineProcess.start({ slos: slosFor(work) });
   const collector = await startRival(work);
-  const load = fork(join(import.meta.dirname, "load.ts"));
-  const ask = async (order: Order): Promise<Sent> => {
-    load.send(order);
-    return ((await once(load, "message")) as [Sent])[0];
-  };
+  const load = new LoadProcess();
   const ours = side("slogate", engine.pid, engine.otlpGrpc);
   const theirs = side(`Collector, ${rival}`, collector.pid, collector.grpc);
   try {
     // The first round warms up: it counts, but is not measured.
     for (let round = -1; round < ROUNDS; round++) {
-      await ask({ do: "prepare", work });
+      await load.prepare(work);
       for (const each of [ours, theirs]) {
         const before = cpuSeconds(each.pid);
-        const sent = await ask({ do: "send", address: each.address });
+        const sent = await load.send(each.address);
         const used = cpuSeconds(each.pid) - before;
         must(sent.failed === 0, `${each.name} refused ${sent.failed} items`);
         each.sent.push(sent);
@@ -87,7 +81,7 @@ async function run({ name, rival, work }: Contest): Promise<void> {
     await assertCounted(engine, work, ours.sent);
     report(name, ours, theirs);
   } finally {
-    load.kill();
+    load.end();
     await collector.stop();
     await engine.dispose();
   }

@@ -6,7 +6,7 @@ import type { Sent, Work } from "./load.ts";
 import { must } from "./report.ts";
 
 /** The SLOs that the load of load.ts is counted for. */
-export function slosFor({ signal }: Work): SloDescription[] {
+export function slosFor({ signal }: Pick<Work, "signal">): SloDescription[] {
   if (signal === "traces") {
     return SERVICES.map((service) => ({ name: service, service, target: 0.9 }));
   }
@@ -24,8 +24,8 @@ export function slosFor({ signal }: Work): SloDescription[] {
 /** Everything acknowledged is in the budgets, and nothing else. */
 export async function assertCounted(
   engine: EngineProcess,
-  { signal }: Work,
-  sent: readonly Sent[],
+  { signal }: Pick<Work, "signal">,
+  sent: readonly Pick<Sent, "items" | "bad">[],
 ): Promise<void> {
   const each = signal === "metrics" ? OBSERVATIONS : 1;
   const total = each * sent.reduce((sum, { items }) => sum + items, 0);

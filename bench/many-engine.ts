@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EngineProcess } from "../test/support/engine-process.ts";
@@ -81,13 +81,6 @@ export class ManyEngine {
     await new Promise((resolve) =>
       setTimeout(resolve, Math.max(0, startedAt + 1_000 - performance.now())),
     );
-  }
-
-  /** Resident memory in MiB, now and the highest since the start. */
-  memory(): { now: number; peak: number } {
-    const status = readFileSync(`/proc/${this.engine.pid}/status`, "utf8");
-    const of = (key: string) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
-    return { now: of("VmRSS"), peak: of("VmHWM") };
   }
 
   async dispose(): Promise<void> {

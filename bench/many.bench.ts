@@ -1,10 +1,8 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { cpuSeconds } from "../test/support/process-stats.ts";
-import type { Order, Sent } from "./load.ts";
+import { cpuSeconds, peakResidentBytes, residentBytes } from "../test/support/process-stats.ts";
+import { LoadProcess } from "./load-process.ts";
 import { ManyEngine } from "./many-engine.ts";
 import { figure, must, printTable, spread } from "./report.ts";
+import { tickTimes } from "./tick-times.ts";
 
 /*
  * What do many SLOs cost? The product with four weeks of history of each: what a span of three services costs that none of the
@@ -39,34 +37,32 @@ printTable(
 async function measure(slos: number, versions: number): Promise<string[]> {
   const many = await ManyEngine.start({ slos, history: true, versions });
   const { engine } = many;
-  const load = fork(join(import.meta.dirname, "load.ts"));
-  const ask = async (order: Order): Promise<Sent> => {
-    load.send(order);
-    return ((await once(load, "message")) as [Sent])[0];
-  };
+  const load = new LoadProcess();
   try {
     const longestMs = await longestAnswer(async () => {
       for (let second = 0; second < SECONDS; second++) await many.everyone();
     }, many);
     const listed = await timed("/v1/gates");
     const scraped = await timed("/metrics");
-    const ticks = await tickTimes();
+    const ticks = await tickTimes(engine);
     const work = { signal: "traces", gzip: false, items: 1_000, requests: 500 } as const;
     const perSpan: number[] = [];
     for (let round = -1; round < ROUNDS; round++) {
-      await ask({ do: "prepare", work });
+      await load.prepare(work);
       const before = cpuSeconds(engine.pid);
-      const sent = await ask({ do: "send", address: engine.otlpGrpc });
+      const sent = await load.send(engine.otlpGrpc);
       must(sent.failed === 0, `${sent.failed} spans were refused`);
       const used = cpuSeconds(engine.pid) - before;
       if (round >= 0) perSpan.push((used / sent.items) * 1e6);
     }
-    const { now, peak } = many.memory();
+    const [now, peak] = [residentBytes(engine.pid), peakResidentBytes(engine.pid)].map(
+      (bytes) => bytes / 2 ** 20,
+    ) as [number, number];
     const name = versions === 1 ? `${slos}` : `${slos}, ${versions} versions each`;
-    const numbers = [spread(perSpan).median, ticks.meanMs, ticks.atMostMs, longestMs];
+    const numbers = [spread(perSpan).median, ticks.meanMs, ticks.longestAtMostMs, longestMs];
     return [name, ...[...numbers, listed, scraped, now, peak].map(figure)];
   } finally {
-    load.kill();
+    load.end();
     await many.dispose();
   }
 
@@ -74,18 +70,6 @@ async function measure(slos: number, versions: number): Promise<string[]> {
     const startedAt = performance.now();
     await (await engine.get(path)).arrayBuffer();
     return performance.now() - startedAt;
-  }
-
-  async function tickTimes(): Promise<{ meanMs: number; atMostMs: number }> {
-    const metrics = await engine.metrics();
-    const of = (name: string) => metrics.get(`slogate_tick_duration_seconds_${name}`) ?? 0;
-    const count = of("count");
-    const buckets = [...metrics].flatMap(([name, value]): [number, number][] => {
-      const le = /^slogate_tick_duration_seconds_bucket\{le="([\d.]+)"\}$/.exec(name)?.[1];
-      return le === undefined ? [] : [[Number(le), value]];
-    });
-    const atMost = buckets.find(([, n]) => n === count)?.[0] ?? Number.POSITIVE_INFINITY;
-    return { meanMs: (of("sum") / count) * 1_000, atMostMs: atMost * 1_000 };
   }
 }
 

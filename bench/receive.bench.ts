@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { EngineProcess } from "../test/support/engine-process.ts";
 import { cpuSeconds, residentBytes } from "../test/support/process-stats.ts";
-import { SERVICES } from "./encode.ts";
+import { assertCounted, slosFor } from "./load-slos.ts";
 import { figure, figures, must, printTable, ROUNDS, spread } from "./report.ts";
 
 /*
@@ -23,9 +23,9 @@ interface Sent {
   readonly failed: number;
 }
 
-const engine = await EngineProcess.start({
-  slos: SERVICES.map((service) => ({ name: `${service}-availability`, service, target: 0.9 })),
-});
+const LOAD = { signal: "traces" } as const;
+
+const engine = await EngineProcess.start({ slos: slosFor(LOAD) });
 try {
   await bench();
 } finally {
@@ -59,7 +59,8 @@ async function bench(): Promise<void> {
   }
   const memory = residentBytes(engine.pid);
   const sent = await ask("stop");
-  await assertCounted(sent);
+  must(sent.failed === 0, `${sent.failed} spans were not acknowledged`);
+  await assertCounted(engine, LOAD, [{ items: sent.acknowledged, bad: sent.bad }]);
 
   console.log(
     `${SPANS} spans a request, ${CONNECTIONS} connections, ${IN_FLIGHT} requests in flight on each, ` +
@@ -74,21 +75,6 @@ async function bench(): Promise<void> {
       ["resident memory at the end, MiB", figure(memory / 2 ** 20), ""],
     ],
   );
-}
-
-/** Everything acknowledged is in the budgets of the three SLOs, and nothing else. */
-async function assertCounted(sent: Sent): Promise<void> {
-  must(sent.failed === 0, `${sent.failed} spans were not acknowledged`);
-  const deadline = performance.now() + 10_000;
-  let [total, bad] = [0, 0];
-  while (total < sent.acknowledged && performance.now() < deadline) {
-    const gates = await Promise.all(SERVICES.map((name) => engine.gate(`${name}-availability`)));
-    total = gates.reduce((sum, gate) => sum + gate.budget.total, 0);
-    bad = gates.reduce((sum, gate) => sum + gate.budget.bad, 0);
-    await sleep(100);
-  }
-  must(total === sent.acknowledged, `${total} spans counted, ${sent.acknowledged} acknowledged`);
-  must(bad === sent.bad, `${bad} bad spans counted, ${sent.bad} sent`);
 }
 
 function sleep(ms: number): Promise<void> {

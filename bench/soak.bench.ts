@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { linearRegression, linearRegressionLine, standardDeviation } from "simple-statistics";
 import { EngineProcess } from "../test/support/engine-process.ts";
 import { cpuSeconds, peakResidentBytes, residentBytes } from "../test/support/process-stats.ts";
-import { SERVICES } from "./encode.ts";
+import { PatchableRequest } from "./encode.ts";
+import { assertCounted, slosFor } from "./load-slos.ts";
 import { figure, must, printTable } from "./report.ts";
+import { tickTimes } from "./tick-times.ts";
 
 /*
  * Does it stay as it is? 100,000 spans a second for as long as SLOGATE_BENCH_MINUTES says (2): does memory grow, is a tick late
@@ -17,8 +19,9 @@ const REQUESTS_PER_SECOND = 100;
 const SAMPLE_MS = 5_000;
 const MIB = 2 ** 20;
 
-const slos = SERVICES.map((service) => ({ name: service, service, target: 0.9 }));
-const engine = await EngineProcess.start({ slos });
+const LOAD = { signal: "traces" } as const;
+
+const engine = await EngineProcess.start({ slos: slosFor(LOAD) });
 try {
   await bench();
 } finally {
@@ -28,7 +31,11 @@ try {
 async function bench(): Promise<void> {
   const args = [engine.otlpGrpc, REQUESTS_PER_SECOND, SPANS, MINUTES * 60].map(String);
   const sender = fork(join(import.meta.dirname, "paced-sender.ts"), args);
-  const before = { cpu: cpuSeconds(engine.pid), ticks: await ticks(), at: performance.now() };
+  const before = {
+    cpu: cpuSeconds(engine.pid),
+    ticks: await tickTimes(engine),
+    at: performance.now(),
+  };
   let told = -1;
   const samples: [hours: number, mib: number][] = [];
   const timer = setInterval(() => {
@@ -44,9 +51,11 @@ async function bench(): Promise<void> {
   ];
   clearInterval(timer);
   const seconds = (performance.now() - before.at) / 1_000;
-  const after = await ticks();
+  const after = await tickTimes(engine);
   must(failed === 0, `${failed} requests were refused`);
-  await assertCounted(latenciesMs.length * SPANS);
+  const requests = latenciesMs.length;
+  const { bad } = PatchableRequest.encode(SPANS);
+  await assertCounted(engine, LOAD, [{ items: requests * SPANS, bad: requests * bad }]);
 
   const line = linearRegression(samples);
   const at = linearRegressionLine(line);
@@ -55,7 +64,7 @@ async function bench(): Promise<void> {
   const cores = (cpuSeconds(engine.pid) - before.cpu) / seconds;
   const quantile = (share: number) => latenciesMs[Math.floor(share * (latenciesMs.length - 1))]!;
   console.log(
-    `${SPANS * REQUESTS_PER_SECOND} spans a second for ${MINUTES} minutes; all ${latenciesMs.length * SPANS} counted\n`,
+    `${SPANS * REQUESTS_PER_SECOND} spans a second for ${MINUTES} minutes; all ${requests * SPANS} counted\n`,
   );
   printTable(
     ["", ""],
@@ -67,7 +76,7 @@ async function bench(): Promise<void> {
       ["peak, MiB", figure(peakResidentBytes(engine.pid) / MIB)],
       ["ticks left out", Math.max(0, Math.floor(seconds) - (after.count - before.ticks.count))],
       ["ticks later than 1 s", after.late - before.ticks.late],
-      ["longest tick at most, s", after.longestAtMost],
+      ["longest tick at most, ms", after.longestAtMostMs],
       ["acknowledged within, 50 %, ms", figure(quantile(0.5))],
       ["acknowledged within, 99 %, ms", figure(quantile(0.99))],
       ["acknowledged within, all, ms", figure(quantile(1))],
@@ -78,29 +87,4 @@ async function bench(): Promise<void> {
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-async function ticks(): Promise<{ count: number; late: number; longestAtMost: number }> {
-  const text = await (await engine.get("/metrics")).text();
-  const buckets = (name: string): [le: number, count: number][] =>
-    [...text.matchAll(new RegExp(`^${name}_bucket{le="([^"]+)"} (\\d+)$`, "gm"))].map(
-      ([, le, count]) => [le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le), Number(count)],
-    );
-  const lag = buckets("slogate_tick_lag_seconds");
-  const duration = buckets("slogate_tick_duration_seconds");
-  const count = lag.at(-1)![1];
-  const onTime = lag.find(([le]) => le >= 1)![1];
-  const longestAtMost = duration.find(([, n]) => n === duration.at(-1)![1])![0];
-  return { count, late: count - onTime, longestAtMost };
-}
-
-/** Everything acknowledged is in the budgets, and nothing else. */
-async function assertCounted(sent: number): Promise<void> {
-  let counted = 0;
-  const deadline = performance.now() + 5_000;
-  do {
-    const gates = await Promise.all(SERVICES.map((slo) => engine.gate(slo)));
-    counted = gates.reduce((sum, { budget }) => sum + budget.total, 0);
-  } while (counted !== sent && performance.now() < deadline);
-  must(counted === sent, `${counted} requests counted, ${sent} acknowledged`);
 }

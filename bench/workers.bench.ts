@@ -1,9 +1,7 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { EngineProcess } from "../test/support/engine-process.ts";
 import { childPids, cpuSeconds, residentBytes } from "../test/support/process-stats.ts";
-import type { Order, Sent, Work } from "./load.ts";
+import type { Sent, Work } from "./load.ts";
+import { LoadProcess } from "./load-process.ts";
 import { assertCounted, slosFor } from "./load-slos.ts";
 import { figure, must, printTable, ROUNDS, spread } from "./report.ts";
 
@@ -47,11 +45,7 @@ for (const { name, work } of LOADS) await run(name, work);
 
 async function run(name: string, work: Work): Promise<void> {
   const sides: Side[] = [];
-  const load = fork(join(import.meta.dirname, "load.ts"));
-  const ask = async (order: Order): Promise<Sent> => {
-    load.send(order);
-    return ((await once(load, "message")) as [Sent])[0];
-  };
+  const load = new LoadProcess();
   try {
     for (const workers of WORKERS) {
       const engine = await EngineProcess.start({ slos: slosFor(work), settings: { workers } });
@@ -59,22 +53,18 @@ async function run(name: string, work: Work): Promise<void> {
     }
     // The first round warms up: it counts, but is not measured.
     for (let round = -1; round < ROUNDS; round++) {
-      await ask({ do: "prepare", work });
-      for (const side of sides) await measure(side, ask, round >= 0);
+      await load.prepare(work);
+      for (const side of sides) await measure(side, load, round >= 0);
     }
     for (const { engine, sent } of sides) await assertCounted(engine, work, sent);
     report(name, sides);
   } finally {
-    load.kill();
+    load.end();
     for (const { engine } of sides) await engine.dispose();
   }
 }
 
-async function measure(
-  side: Side,
-  ask: (order: Order) => Promise<Sent>,
-  counts: boolean,
-): Promise<void> {
+async function measure(side: Side, load: LoadProcess, counts: boolean): Promise<void> {
   const { engine } = side;
   const workers = childPids(engine.pid);
   const used = (): [number, number] => [
@@ -82,7 +72,7 @@ async function measure(
     workers.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
   ];
   const [planeBefore, workersBefore] = used();
-  const sent = await ask({ do: "send", address: engine.otlpGrpc });
+  const sent = await load.send(engine.otlpGrpc);
   const [planeAfter, workersAfter] = used();
   must(sent.failed === 0, `${side.workers} workers refused ${sent.failed} items`);
   side.sent.push(sent);
