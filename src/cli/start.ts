@@ -112,6 +112,7 @@ async function build(
   gates.changes = journal;
   const slos = effective(options.slos.slos, settings);
   gates.use(slos);
+  gates.advance(clock.now());
   for (const slo of gates.orphaned()) {
     log.warn("a stored override has no SLO now; it is kept", { slo });
   }

@@ -53,10 +53,12 @@ export function createEngine(parts: EngineParts): Engine {
   const nudge$ = new Subject<UnixMs>();
   const stop$ = new Subject<void>();
 
+  const watchers = new Set<(decisions: readonly GateDecision[]) => void>();
+  const sendsRefreshes = sinks.some(({ wants }) => wants !== "transitions");
   const decided$ = merge(tick$.pipe(takeUntil(stop$)), nudge$).pipe(
     scan((state, now) => {
-      state.lead(leadership.term());
-      return state.tick(now);
+      state.lead(leadership.term(), now);
+      return state.tick(now, sendsRefreshes || watchers.size > 0);
     }, gates),
     share(),
   );
@@ -69,7 +71,6 @@ export function createEngine(parts: EngineParts): Engine {
     share(),
   );
 
-  const watchers = new Set<(decisions: readonly GateDecision[]) => void>();
   const watched$ = decided$.pipe(
     filter(({ published }) => published.length > 0),
     concatMap(({ published }) => tell(watchers, published)),

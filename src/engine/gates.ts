@@ -14,13 +14,9 @@ import type { ReceiverCounters } from "../ports/metrics.ts";
 import type { Beginning } from "../ports/transition-queue.ts";
 import { decisionOf } from "./decision.ts";
 import { Hearing } from "./hearing.ts";
+import { Histories } from "./histories.ts";
+import { firstRefresh, nextRefresh } from "./refresh.ts";
 import { Track } from "./track.ts";
-
-/** Every SLO's state is sent again this often, so that readers see it well before `validUntil`. */
-const REFRESH_S = 10;
-const HISTORY = 100;
-/** Newest transitions that a restart does not forget. */
-const CARRIED_HISTORY = 2;
 
 /** The epoch of decisions that are this process' own view, not its word as a leader: below every leader's. */
 export const NOT_LEADING = 0;
@@ -70,7 +66,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
   /** By column in deltas; a removed SLO leaves a hole that is not used again. */
   private readonly tracks: (Track | null)[] = [];
   private readonly byName = new Map<string, Track>();
-  private readonly histories = new Map<string, GateDecision[]>();
+  private readonly histories = new Histories();
   /** Overrides whose SLO is not there (yet), until they expire. */
   private readonly orphans = new Map<string, Override>();
   private now: UnixMs;
@@ -158,14 +154,18 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
     }
   }
 
-  /** One tick of all gates; what is to be published stands in `published` afterwards. */
-  tick(at: UnixMs): this {
+  /**
+   * One tick of all gates; what is to be published stands in `published` afterwards.
+   *
+   * @param refreshes whether anybody reads decisions that are no change
+   */
+  tick(at: UnixMs, refreshes = true): this {
     // A clock that is set back must not make windows run backwards: they wait until it has caught up.
     const now = Math.max(at, this.now);
     const { requestsAccepted, requestsRefused: refused } = this.counters;
     const turnedAway = (refused.overloaded ?? 0) + (refused["state-unavailable"] ?? 0);
     this.hear(now, requestsAccepted, turnedAway);
-    const published = this.step(now);
+    const published = this.step(now, everywhere, refreshes);
     this.changes.ticked(now, requestsAccepted, turnedAway);
     this.published = published;
     // One that has come back meanwhile is not gone.
@@ -180,8 +180,8 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
     return this.epoch !== NOT_LEADING;
   }
 
-  /** The next tick decides in this term; with null, for nobody. The first tick of a term publishes everything. */
-  lead(term: Term | null): void {
+  /** The next tick, at `now`, decides in this term; with null, for nobody. A term's first ticks publish everything. */
+  lead(term: Term | null, now: UnixMs): void {
     const epoch = term?.epoch ?? NOT_LEADING;
     if (term === this.term && epoch === this.epoch) return;
     this.term = term;
@@ -199,7 +199,10 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
       track.adopt(gate, this.versionName, this.now);
       this.changes.overridden(gate.slo, gate.override);
     }
-    for (const track of this.byName.values()) track.refreshAt = Number.NEGATIVE_INFINITY;
+    const second = Math.floor(now / SECOND);
+    for (const track of this.byName.values()) {
+      track.refreshAt = firstRefresh(second, track.index, this.tracks.length);
+    }
     this.nextBeginning = { epoch: term.epoch, after: term.after, slos: [...this.byName.keys()] };
   }
 
@@ -216,9 +219,10 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
    * The part of a tick that each SLO has for itself.
    *
    * @param applies asked for each column; false leaves its SLO as it is: it has had this tick
+   * @param refreshes whether decisions that are no change are wanted
    * @returns what is to be published
    */
-  step(now: UnixMs, applies: Applies = everywhere): readonly Publication[] {
+  step(now: UnixMs, applies: Applies = everywhere, refreshes = false): readonly Publication[] {
     const second = Math.floor(now / SECOND);
     let published: Publication[] | null = null;
     for (let i = 0; i < this.tracks.length; i++) {
@@ -226,15 +230,20 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
       if (track === null || track === undefined || !applies(i)) continue;
       const transition = track.tick(now, this.hearing, this.findings);
       if (!transition && !(this.refresh && second >= track.refreshAt)) continue;
-      // Each SLO has its own second of ten, so that no second has to refresh them all.
-      track.refreshAt = second + REFRESH_S - ((second + i) % REFRESH_S);
+      track.refreshAt = nextRefresh(second, i);
       track.outlook.renew(track, now);
+      if (!transition && !refreshes) continue;
       const decision = decisionOf(track, this.hearing, this.epoch, this.versionName, now);
-      if (transition) this.remember(decision);
+      if (transition) this.histories.add(decision);
       published ??= [];
       published.push({ decision, transition });
     }
     return published ?? NOTHING;
+  }
+
+  /** Moves all windows to `now`, so that the first tick after a pause has no more to do than the others. */
+  advance(now: UnixMs): void {
+    for (const track of this.byName.values()) track.advance(now);
   }
 
   /** A process begins at `now`: its counters are at zero, it decides under this epoch. */
@@ -260,7 +269,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
   }
 
   history(slo: string): readonly GateDecision[] | null {
-    return this.byName.has(slo) ? (this.histories.get(slo) ?? []) : null;
+    return this.byName.has(slo) ? this.histories.of(slo) : null;
   }
 
   series(slo: string): readonly SeriesPoint[] | null {
@@ -347,10 +356,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
     if (!isJudged) track?.judgeAnew(this.now);
     if (!isPresent) this.put(index, track);
     if (track === null) return true;
-    const { name } = track.slo;
-    const newest = (this.histories.get(name) ?? []).slice(0, CARRIED_HISTORY);
-    const stored = state.record(newest);
-    if (stored !== newest) this.histories.set(name, stored);
+    this.histories.carry(track.slo.name, state);
     return isJudged;
   }
 
@@ -371,7 +377,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
   }
 
   private forget({ slo, override }: Track): void {
-    this.histories.delete(slo.name);
+    this.histories.forget(slo.name);
     this.nextRemoved.push(slo.name);
     if (override !== null) this.orphans.set(slo.name, override);
   }
@@ -382,13 +388,6 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
     if (override === undefined || track === undefined) return;
     this.orphans.delete(name);
     track.override ??= override;
-  }
-
-  private remember(decision: GateDecision): void {
-    const history = this.histories.get(decision.slo) ?? [];
-    history.unshift(decision);
-    if (history.length > HISTORY) history.pop();
-    this.histories.set(decision.slo, history);
   }
 }
 

@@ -120,7 +120,7 @@ export class Track implements WindowSums {
   ): boolean {
     this.receivedAt = now;
     // What comes before the second's tick, or the first one after a restart, must not land in an older second.
-    this.windows.advance(Math.floor(now / SECOND));
+    this.advance(now);
     this.presence.heard(now);
     // Slices are verdicts on all versions together.
     if (this.slices !== null) return this.slices.add(second, total, bad, this.emitSlice);
@@ -128,6 +128,11 @@ export class Track implements WindowSums {
     const nowSecond = Math.floor(now / SECOND);
     this.versions.add(version, second, total / COUNT_UNIT, bad / COUNT_UNIT, nowSecond);
     return true;
+  }
+
+  /** Moves the windows to `now` without deciding, as whatever is added does. */
+  advance(now: UnixMs): void {
+    this.windows.advance(Math.floor(now / SECOND));
   }
 
   /**

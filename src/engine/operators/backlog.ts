@@ -28,6 +28,8 @@ export class Backlog {
   private readonly queue: TransitionQueue;
   /** Newest decision by SLO; null for one that is gone. */
   private readonly latest = new Map<string, GateDecision | null>();
+  /** SLOs that a sink which keeps the whole has yet to hear of in this term: it is called when it can have all of them. */
+  private missing = new Set<string>();
 
   /** @param queueLimit changes that may wait when the sink brings no queue of its own */
   constructor(sink: DecisionSink, queueLimit: number) {
@@ -41,8 +43,10 @@ export class Backlog {
     let dropped = 0;
     if (beginning !== null) {
       this.latest.clear();
+      if (this.wants === "latest") this.missing = new Set(beginning.slos);
       dropped = this.queue.begin(beginning);
     }
+    for (const slo of removed) this.missing.delete(slo);
     const changes: Change[] = [];
     if (this.keepsSlos) {
       for (const slo of removed) {
@@ -57,6 +61,7 @@ export class Backlog {
     for (const { decision, transition } of publications) {
       if (this.wants === "latest" || (this.wants === "both" && !transition)) {
         this.latest.set(decision.slo, decision);
+        this.missing.delete(decision.slo);
       } else if (transition) {
         changes.push({ decision });
         // It is newer than what waited to be sent again.
@@ -70,6 +75,7 @@ export class Backlog {
   next(limit: number): Batch | null {
     const changes = this.queue.take(limit);
     if (changes.length > 0) return batchOf(changes);
+    if (this.missing.size > 0) return null;
     // All of it for a sink that keeps the whole: what a first batch does not hold is gone for its readers.
     const newest = [...this.latest].slice(0, this.wants === "latest" ? undefined : limit);
     const gone = newest.flatMap(([slo, decision]) => (decision === null ? [slo] : []));

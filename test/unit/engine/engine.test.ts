@@ -118,6 +118,34 @@ describe("the engine", () => {
     );
   });
 
+  it.each([
+    ["transitions", [false, true, false]],
+    ["latest", [true, true, true]],
+    ["both", [true, true, true]],
+  ] as const)(
+    "with a sink of %s has decisions that are no change built when they are read",
+    (wants, wanted) => {
+      const asked: unknown[] = [];
+      rig(
+        ({ engine, gates, scheduler }) => {
+          const tick = gates.gates.tick.bind(gates.gates);
+          gates.gates.tick = (now, refreshes) => {
+            asked.push(refreshes);
+            return tick(now, refreshes);
+          };
+          engine.running$.subscribe();
+          let unwatch = () => {};
+          scheduler.schedule(() => {
+            unwatch = engine.watch(() => {});
+          }, 1);
+          scheduler.schedule(() => unwatch(), 3);
+        },
+        { ticks: "1-2-3|", wants },
+      );
+      expect(asked).toEqual(wanted);
+    },
+  );
+
   it("has a last tick at stop, publishes it, and completes", () => {
     rig(
       ({ engine, gates, sink, scheduler }) => {

@@ -33,6 +33,22 @@ describe("Gates: the beginning", () => {
   });
 });
 
+describe("Gates: a pause", () => {
+  it.each([1, 45, 400, 90_000])(
+    "of %i s is the same with the windows moved beforehand",
+    (seconds) => {
+      const [plain, moved] = [opened(FAST_ONLY), opened(FAST_ONLY)];
+      moved.gates.advance(moved.now + seconds * SECOND);
+      for (const rig of [plain, moved]) {
+        rig.tick(seconds * SECOND);
+        rig.run(30, HEALTHY).run(30, OUTAGE);
+      }
+      expect(moved.published).toEqual(plain.published);
+      expect(moved.gate()).toEqual(plain.gate());
+    },
+  );
+});
+
 describe("Gates: closing and opening", () => {
   it("closes within seconds of an outage and names both numbers", () => {
     const rig = opened(FAST_ONLY);

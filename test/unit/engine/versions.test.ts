@@ -60,11 +60,11 @@ describe("a new version that fails", () => {
         suspects: ["3", "9"],
       }) as const;
     const rig = new GateRig([slo()]);
-    rig.gates.lead(null);
+    rig.gates.lead(null, rig.now);
     // It sees both together from its first second on: neither is new to it.
     run(rig, 40, [990, 0], [10, 1]);
     expect(rig.gate()).toMatchObject({ state: "open" });
-    rig.gates.lead({ epoch: 7, after: 6, published: [published("closed")] });
+    rig.gates.lead({ epoch: 7, after: 6, published: [published("closed")] }, rig.now);
     run(rig, 60, [990, 0], [10, 1]);
     expect(rig.gate()).toMatchObject({ state: "closed", reason: "bad-version", sequence: 41 });
     expect(rig.gates.get("pay", "3")).toMatchObject({ allowed: false });

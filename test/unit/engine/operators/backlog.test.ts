@@ -13,11 +13,12 @@ function sink(wants: DecisionSink["wants"]): DecisionSink {
   return { name: "fake", wants, publish: nothing, remove: nothing, close: nothing };
 }
 
-/** `a1!` is a transition of SLO a to sequence 1, `a1` a refresh, `-a` its removal, `>5` the beginning of term 5. */
+/** `a1!` is a transition of SLO a to sequence 1, `a1` a refresh, `-a` its removal, `>5` the beginning of term 5 (`>5/4=ab` after 4, of SLOs a and b). */
 function round(...words: string[]): Round {
   const removed = words.filter((word) => word.startsWith("-")).map((word) => word.slice(1));
   const term = words.find((word) => word.startsWith(">"));
-  const [epoch = 0, after = 0] = (term?.slice(1) ?? "").split("/").map(Number);
+  const [numbers = "", slos = ""] = (term?.slice(1) ?? "").split("=");
+  const [epoch = 0, after = 0] = numbers.split("/").map(Number);
   const publications = words
     .filter((word) => /^[a-z]/.test(word))
     .map((word) => ({
@@ -27,7 +28,7 @@ function round(...words: string[]): Round {
   return {
     publications,
     removed,
-    beginning: term === undefined ? null : { epoch, after, slos: [] },
+    beginning: term === undefined ? null : { epoch, after, slos: [...slos] },
   };
 }
 
@@ -59,6 +60,24 @@ describe("a backlog", () => {
     backlog.add(round("a1!", "b1", "c1"));
     backlog.add(round("a2!"));
     expect(batches(backlog, 2)).toEqual(["a2 b1 c1"]);
+  });
+
+  it("of the latest waits in a new term until every SLO is there or gone", () => {
+    const backlog = new Backlog(sink("latest"), 10);
+    backlog.add(round(">5/4=abc", "a1"));
+    expect(batches(backlog)).toEqual([]);
+    backlog.add(round("c1!"));
+    expect(batches(backlog)).toEqual([]);
+    backlog.add(round("-b", "a2!"));
+    expect(batches(backlog)).toEqual(["-b", "a2 c1"]);
+    backlog.add(round("a3"));
+    expect(batches(backlog)).toEqual(["a3"]);
+  });
+
+  it("of changes or of both does not wait for the rest of a new term", () => {
+    const backlog = new Backlog(sink("both"), 10);
+    backlog.add(round(">5/4=abc", "a1!", "b1"));
+    expect(batches(backlog)).toEqual(["a1", "b1"]);
   });
 
   it("of both sends changes first, and no older state after a newer one", () => {
