@@ -87,7 +87,7 @@ function wholeHotPath(): () => number {
     }),
     clock: { now: () => Date.now() },
     counters: newReceiverCounters(),
-    series: new SeriesStore(0),
+    series: new SeriesStore(0, 0),
     versions: new VersionTable(),
   });
   let number = 0;

@@ -51,7 +51,7 @@ for (let at = begin, step = 0; at < now; at += steps[step]![1]) {
 }
 const journal = await Journal.open({
   storage: diskStorage(directory),
-  journalled: { gates, series: new SeriesStore(begin), versions: new VersionTable() },
+  journalled: { gates, series: new SeriesStore(begin, 0), versions: new VersionTable() },
   memory: new FingerprintMemory(),
   durability: "relaxed",
   epoch: 1,

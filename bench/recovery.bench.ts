@@ -114,7 +114,7 @@ async function makeState(): Promise<number> {
   }
   const journal = await Journal.open({
     storage: diskStorage(join(directory, "state")),
-    journalled: { gates, series: new SeriesStore(begin), versions: new VersionTable() },
+    journalled: { gates, series: new SeriesStore(begin, 0), versions: new VersionTable() },
     memory: new FingerprintMemory(),
     durability: "relaxed",
     epoch: 1,

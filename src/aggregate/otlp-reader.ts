@@ -126,7 +126,8 @@ export class OtlpReader implements RequestReader {
     if (this.tooOld > 0) reasons.push(`${this.tooOld} older than 31 days`);
     if (bound > 0)
       reasons.push(`${bound} histograms without a bucket bound at the SLO's threshold`);
-    if (limit > 0) reasons.push(`${limit} beyond the limit of ${this.series.limit} series`);
+    if (limit > 0)
+      reasons.push(`${limit} beyond the limit of ${this.series.limit} series (state.max_series)`);
     if (unusable > 0)
       reasons.push(`${unusable} not countable (non-monotonic or without temporality)`);
     return { rejected, message: `not counted: ${reasons.join("; ")}` };

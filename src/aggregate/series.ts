@@ -47,8 +47,8 @@ export class SeriesStore {
   private readonly key = new Int32Array(KEY_WORDS);
   private lines = emptyBaseLines(FIRST_LINES);
 
-  /** @param limit most series times SLOs that read them; 64 to 128 bytes each */
-  constructor(listeningSince: UnixMs, limit = 1_000_000) {
+  /** @param limit most series times SLOs that read them */
+  constructor(listeningSince: UnixMs, limit: number) {
     this.listeningSince = listeningSince * 1e6;
     this.limit = limit;
   }

@@ -103,7 +103,7 @@ async function build(
   });
   const journalled = {
     gates,
-    series: new SeriesStore(clock.now()),
+    series: new SeriesStore(clock.now(), settings.state.maxSeries),
     versions,
   };
   const memory = new FingerprintMemory();
@@ -139,6 +139,7 @@ async function build(
     counters,
     forgottenEarly: () => memory.forgottenEarly,
     versions: () => journalled.versions.size,
+    series: () => journalled.series.size,
     journal: () => journal.state(),
     reader: { inParts: () => inParts(gates) },
     version: options.version,

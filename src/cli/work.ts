@@ -64,7 +64,7 @@ export class Work {
       rules: compiled(rules),
       clock: { now: () => Date.now() },
       // Spans move no series; the control plane has those of metrics.
-      series: new SeriesStore(0),
+      series: new SeriesStore(0, 0),
       versions,
     });
     const end = new WorkerEnd({

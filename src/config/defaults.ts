@@ -73,3 +73,7 @@ export const MAX_CONNECTION_AGE: DurationMs = DAY;
 
 export const DEFAULT_SLO_PATHS: readonly string[] = ["./slos"];
 export const DEFAULT_STATE_DIRECTORY = "./data";
+/** Some 100 bytes each. */
+export const DEFAULT_MAX_SERIES = 1_000_000;
+/** Beyond it a table that grows, or looks for idle series, would hold up a tick. */
+export const MAX_SERIES = 4_000_000;

@@ -3,6 +3,7 @@ import {
   DEFAULT_ENDPOINTS,
   DEFAULT_KAFKA_BROKER,
   MAX_CONNECTION_AGE,
+  MAX_SERIES,
   MAX_WORKERS,
   MIN_CONNECTION_AGE,
 } from "./defaults.ts";
@@ -207,6 +208,10 @@ export const settingsSchema = strict({
     durability: oneOf(["sync", "relaxed"]).optional().meta({
       description:
         "sync: acknowledged means on disk. relaxed: acknowledged at once, on disk within a second. Default sync.",
+    }),
+    max_series: whole(1, MAX_SERIES, "series").meta({
+      description:
+        "Cumulative series whose last points are known, each once for every SLO that reads it; points of further ones are refused. Default 1000000.",
     }),
   }).nullish(),
   publish: strict({

@@ -8,6 +8,7 @@ import {
   DEFAULT_FLOW_CONTROL_KIB,
   DEFAULT_MAX_IN_FLIGHT_MIB,
   DEFAULT_MAX_MESSAGE_MIB,
+  DEFAULT_MAX_SERIES,
   DEFAULT_SLO_PATHS,
   DEFAULT_STATE_DIRECTORY,
   DEFAULT_TOPIC,
@@ -81,6 +82,8 @@ export interface Settings {
     readonly directory: string;
     /** sync: acknowledged means on disk; relaxed: on disk within a second. */
     readonly durability: "sync" | "relaxed";
+    /** Cumulative series times SLOs that read them. */
+    readonly maxSeries: number;
   };
   readonly publish: {
     readonly stdout: boolean;
@@ -165,6 +168,7 @@ function toSettings(raw: RawSettings): Settings {
     state: {
       directory: raw.state?.directory ?? DEFAULT_STATE_DIRECTORY,
       durability: raw.state?.durability ?? "sync",
+      maxSeries: Number(raw.state?.max_series ?? DEFAULT_MAX_SERIES),
     },
     publish: {
       stdout: publish.stdout !== undefined,

@@ -14,6 +14,8 @@ export interface MetricsSettings {
   readonly forgottenEarly?: () => number;
   /** Names of versions that are told apart; default: none. */
   readonly versions?: () => number;
+  /** Cumulative series whose last points are known; default: none. */
+  readonly series?: () => number;
   /** Read at every scrape; default: there is none. */
   readonly journal?: () => JournalState;
   /** Read at every scrape; null, the default: everything is in one process. */
@@ -96,6 +98,15 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
     registers,
     collect() {
       this.set(versions?.() ?? 0);
+    },
+  });
+  const { series } = settings;
+  new Gauge({
+    name: "slogate_series",
+    help: "Cumulative series whose last points are known, each once for every SLO that reads it; state.max_series at most.",
+    registers,
+    collect() {
+      this.set(series?.() ?? 0);
     },
   });
   if (settings.journal !== undefined) addJournalMetrics(registers, settings.journal);

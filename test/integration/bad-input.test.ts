@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { EngineProcess } from "../support/engine-process.ts";
-import { tracesRequest } from "../support/otlp.ts";
+import { metricsRequest, tracesRequest } from "../support/otlp.ts";
 import { OtlpGrpcClient, postOtlp } from "../support/otlp-client.ts";
 import { residentBytes } from "../support/process-stats.ts";
 
@@ -240,5 +243,45 @@ describe("bad input", () => {
     // Twenty bombs are 5 GiB and twenty large spans 200 MB: anything kept would show. Collections come when they come.
     expect(grownMib).toBeLessThan(64);
     await expectCounted();
+  });
+});
+
+describe("more cumulative series than state.max_series", () => {
+  it("are refused, and the sender is told; what is known goes on counting", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "slogate-series-"));
+    const spec = { metric: "requests", resource: { "service.name": service } };
+    const total = { metricSource: { type: "otlp.metrics", spec } };
+    const bad = {
+      metricSource: { type: "otlp.metrics", spec: { ...spec, attributes: { code: 500 } } },
+    };
+    const engine = await EngineProcess.start({
+      slos: [{ name: SLO, service, ratioMetric: { counter: true, total, bad } }],
+      settings: { state: { directory, max_series: 2 } },
+    });
+    const client = new OtlpGrpcClient(engine.otlpGrpc);
+    const startUnixMs = Date.now();
+    const requests = (series: number, value: number) => {
+      const points = Array.from({ length: series }, (_, shard) => ({
+        startUnixMs,
+        timeUnixMs: Date.now(),
+        attributes: { shard, code: 200 },
+        value,
+      }));
+      return metricsRequest({ service }, [{ name: "requests", unit: "1", points }]);
+    };
+    try {
+      expect(await client.export("metrics", requests(2, 10))).toMatchObject({ code: OK });
+      const { code, body } = await client.export("metrics", requests(3, 15));
+      expect(code).toBe(OK);
+      expect(body.toString("latin1")).toContain(
+        "not counted: 1 beyond the limit of 2 series (state.max_series)",
+      );
+      expect(await engine.counts(SLO, 30)).toEqual([30, 0]);
+      expect((await engine.metrics()).get("slogate_series")).toBe(2);
+    } finally {
+      client.close();
+      await engine.dispose();
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });

@@ -25,7 +25,7 @@ export class RigWorker {
     this.reader = new OtlpReader({
       rules: compileRules(slos, (slo) => slos.indexOf(slo)),
       clock: { now: () => plane.now },
-      series: new SeriesStore(NOW),
+      series: new SeriesStore(NOW, 10_000),
       versions: this.versions,
     });
     const later = <Message extends { readonly kind: string }>(

@@ -47,7 +47,7 @@ const ingest = new Ingest({
   }),
   clock: { now: () => NOW },
   counters: newReceiverCounters(),
-  series: new SeriesStore(NOW),
+  series: new SeriesStore(NOW, 10_000),
   versions: new VersionTable(),
 });
 const ignore = () => {};

@@ -86,7 +86,10 @@ export class IngestRig {
   ) {
     this.slos = slos;
     this.versions = new VersionTable(options.versionLimit ?? 100);
-    this.series = new SeriesStore(options.listeningSince ?? NOW - 60_000, options.seriesLimit);
+    this.series = new SeriesStore(
+      options.listeningSince ?? NOW - 60_000,
+      options.seriesLimit ?? 10_000,
+    );
     this.admission =
       options.admission ??
       new MemoryAdmission(

@@ -37,7 +37,7 @@ export async function openJournal<G extends JournalledGates>(
     readonly remembered?: number;
   },
 ): Promise<JournalRig<G>> {
-  const series = new SeriesStore(options.now);
+  const series = new SeriesStore(options.now, 10_000);
   const versions = new VersionTable();
   const memory = new FingerprintMemory(options.remembered ?? 1_000);
   const logged: string[] = [];

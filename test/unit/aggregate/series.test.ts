@@ -180,7 +180,7 @@ describe("the limit of series", () => {
     expect(rig.metrics(many(-30, 0, 2_900))).toBeNull();
     expect(rig.metrics(many(-20, 2_800, 3_200))).toEqual({
       rejected: 200,
-      message: "not counted: 200 beyond the limit of 3000 series",
+      message: "not counted: 200 beyond the limit of 3000 series (state.max_series)",
     });
     // 2,900 x 71, then 100 known that grew by 10 and 100 new ones.
     expect(rig.take()).toEqual([2_900 * 71 + 100 * 10 + 100 * 81, 0]);

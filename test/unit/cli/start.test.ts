@@ -47,7 +47,7 @@ function settings(): Settings {
     ...defaults,
     receivers: { grpc: grpc && free(grpc), http: http && free(http) },
     api: { ...defaults.api, http: free(defaults.api.http), grpc: free(defaults.api.grpc) },
-    state: { directory: join(directory, "state"), durability: "sync" },
+    state: { directory: join(directory, "state"), durability: "sync", maxSeries: 1_000 },
   };
 }
 

@@ -39,7 +39,7 @@ describe("parseSettings", () => {
         auth: { readToken: null, writeToken: null },
       },
       slos: ["./slos"],
-      state: { directory: "./data", durability: "sync" },
+      state: { directory: "./data", durability: "sync", maxSeries: 1_000_000 },
       publish: { stdout: true, file: null, kafka: null, configMap: null },
     });
     expect(sound("# nothing\n")).toEqual(defaultSettings());
@@ -66,6 +66,11 @@ describe("parseSettings", () => {
     expect(sound(`workers: 2\n${own}`).receivers.grpc?.maxConnectionAgeMs).toBe(90_000);
     expect(sound(own).receivers.http?.maxConnectionAgeMs).toBeNull();
     expect(sound("workers: ${env:N}\n", { N: "2" }).workers).toBe(2);
+  });
+
+  it("takes a limit of cumulative series", () => {
+    expect(sound("state: {max_series: 5000}\n").state.maxSeries).toBe(5_000);
+    expect(sound("state: {max_series: '${env:N}'}\n", { N: "7" }).state.maxSeries).toBe(7);
   });
 
   it("warns when a worker's share of what may be in flight is less than one request", () => {
@@ -244,6 +249,11 @@ describe("parseSettings", () => {
       "a limit out of range",
       "receivers: {otlp: {protocols: {grpc: {max_recv_msg_size_mib: 0}}}}",
       "receivers.otlp.protocols.grpc.max_recv_msg_size_mib: must be a whole number of MiB from 1 to 1024, found 0",
+    ],
+    [
+      "no series at all",
+      "state: {max_series: 0}",
+      "state.max_series: must be a whole number of series from 1 to 4000000, found 0",
     ],
     [
       "less in flight than one message",
