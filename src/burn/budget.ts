@@ -2,6 +2,8 @@ import type { BudgetBasis } from "../model/gate.ts";
 
 /** Below this much history a budget projected from the observed rate closes nothing. */
 const PROJECTION_TRUSTED_AFTER_SECONDS = 24 * 3600;
+/** Budget that must be back before an exhausted gate opens, so that the next error does not close it. */
+const REPLENISHED = 0.01;
 
 /** Counts in requests (or slices). */
 export interface BudgetInput {
@@ -46,16 +48,33 @@ export function budgetOf(input: BudgetInput): Budget {
   return { basis, budget, remaining };
 }
 
+/** What has been seen of a budget's period, for closing on it. */
+export interface PeriodSeen {
+  readonly historySeconds: number;
+  /** Bad requests, weights left aside, or slices. */
+  readonly bad: number;
+  /** Below so many nothing is closed, whatever their share: one failed request a month spends a quiet service's budget. */
+  readonly minBad: number;
+}
+
 /**
  * Whether the budget is spent, for closing a gate. A projected budget says so only after 24 h of history:
  * before that, the traffic of a whole period is a guess from too little of a day.
  */
 export function isExhausted(
   { basis, remaining }: Pick<Budget, "basis" | "remaining">,
-  historySeconds: number,
+  { historySeconds, bad, minBad }: PeriodSeen,
 ): boolean {
-  if (remaining === null || remaining > 0) return false;
+  if (remaining === null || remaining > 0 || bad < minBad) return false;
   return basis !== "projected" || historySeconds >= PROJECTION_TRUSTED_AFTER_SECONDS;
+}
+
+/** Whether so much of a spent budget is back that the next bad request does not spend it again. */
+export function isReplenished(
+  { remaining }: Pick<Budget, "remaining">,
+  { bad, minBad }: Pick<PeriodSeen, "bad" | "minBad">,
+): boolean {
+  return remaining !== null && (remaining >= REPLENISHED || bad + 1 < minBad);
 }
 
 function plan(input: BudgetInput): { basis: BudgetBasis; planned: number } {

@@ -107,7 +107,6 @@ export class PairWatch implements BurnWatch {
     }
   }
 
-  /** Mean weight of a bad request: 1 when nothing is sampled. */
   meanWeight(): number {
     return this.weights > 0 ? Math.max(1, this.squares / this.weights) : 1;
   }

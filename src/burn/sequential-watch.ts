@@ -178,6 +178,10 @@ export class SequentialWatch implements BurnWatch {
     return dispersion(this.row);
   }
 
+  meanWeight(): number {
+    return meanWeight(this.row);
+  }
+
   close(sums: WindowSums, breach: Breach | null, now: UnixMs): void {
     const { row, closing } = this;
     const second = Math.floor(now / 1000);

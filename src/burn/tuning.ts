@@ -51,7 +51,10 @@ export function tuningFor(
   };
 }
 
+/** Bad slices that a closing needs at least: each is a verdict on many requests. */
+export const MIN_BAD_SLICES = 2;
+
 /** Slices are verdicts on many requests: two bad ones with half the evidence are enough. */
 export function tuningForSlices(tuning: DetectorTuning): DetectorTuning {
-  return { ...tuning, closeNats: tuning.closeNats / 2, minBad: 2 };
+  return { ...tuning, closeNats: tuning.closeNats / 2, minBad: MIN_BAD_SLICES };
 }

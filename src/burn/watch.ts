@@ -60,6 +60,8 @@ export interface BurnWatch {
   recoveryNats(): number;
   /** How much more errors vary than independent ones: 1 to 30. */
   dispersion(): number;
+  /** Mean weight of a bad request: 1 when nothing is sampled. */
+  meanWeight(): number;
   /** The gate has closed. */
   close(sums: WindowSums, breach: Breach | null, now: UnixMs): void;
   /** The gate has opened: all evidence begins anew. `hold` is how long recovery had to last. */

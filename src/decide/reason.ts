@@ -126,8 +126,11 @@ function outlook(decision: Omit<GateDecision, "message">): string {
 }
 
 function budgetLeft(decision: Omit<GateDecision, "message">): string {
-  if (decision.budget.remaining === null) return "no requests in the period yet";
-  return `${percent(decision.budget.remaining)} of the error budget is left`;
+  const { remaining } = decision.budget;
+  if (remaining === null) return "no requests in the period yet";
+  // Too few bad requests to close for it, or a gate that is not frozen.
+  if (remaining <= 0) return `the error budget is spent, remaining ${percent(remaining)}`;
+  return `${percent(remaining)} of the error budget is left`;
 }
 
 function recovery(decision: Omit<GateDecision, "message">, facts: Circumstances): string {

@@ -1,4 +1,10 @@
-import { type Budget, budgetOf, isExhausted } from "../burn/budget.ts";
+import {
+  type Budget,
+  budgetOf,
+  isExhausted,
+  isReplenished,
+  type PeriodSeen,
+} from "../burn/budget.ts";
 import { PairWatch } from "../burn/pair-watch.ts";
 import { VersionWatch } from "../burn/version-watch.ts";
 import type { Breach, BurnWatch, WindowSums } from "../burn/watch.ts";
@@ -20,10 +26,7 @@ import { longestWindowMs, SLO_TIERS } from "../windows/tiers.ts";
 import type { Hearing } from "./hearing.ts";
 import { Outlook } from "./outlook.ts";
 import { Presence } from "./presence.ts";
-import { placeOf, watchFor, windowsOf } from "./watch-for.ts";
-
-/** Budget that must be back before an exhausted gate opens, so that the next error does not close it. */
-const REPLENISHED = 0.01;
+import { minBadOf, placeOf, watchFor, windowsOf } from "./watch-for.ts";
 
 /** Everything the control plane knows of one SLO: counts, evidence, forecast and the gate. */
 export class Track implements WindowSums {
@@ -162,9 +165,9 @@ export class Track implements WindowSums {
     findings.troubleSince = this.watch.troubleSinceMs();
     findings.longestPauseMs = this.watch.longestPauseMs();
     findings.settled = this.watch.settled(this);
-    findings.exhausted =
-      !this.slo.sampledUpstream && isExhausted(budget, this.ledger.historySeconds(nowSecond));
-    findings.replenished = budget.remaining !== null && budget.remaining >= REPLENISHED;
+    const seen = this.periodSeen(nowSecond);
+    findings.exhausted = !this.slo.sampledUpstream && isExhausted(budget, seen);
+    findings.replenished = isReplenished(budget, seen);
     findings.silence = this.presence.silence(now, hearing);
     findings.override = this.override;
 
@@ -300,6 +303,14 @@ export class Track implements WindowSums {
       // It got worse: the numbers that say so are those of the pair that now breaches.
       this.breach = { ...breach, at: now };
     }
+  }
+
+  private periodSeen(nowSecond: UnixSecond): PeriodSeen {
+    return {
+      historySeconds: this.ledger.historySeconds(nowSecond),
+      bad: this.ledger.bad() / COUNT_UNIT / this.watch.meanWeight(),
+      minBad: minBadOf(this.slo),
+    };
   }
 
   private observedTotal(nowSecond: UnixSecond): number | null {

@@ -1,13 +1,10 @@
 import { PairWatch } from "../burn/pair-watch.ts";
 import { SequentialWatch } from "../burn/sequential-watch.ts";
-import { tuningFor, tuningForSlices } from "../burn/tuning.ts";
+import { MIN_BAD_SLICES, tuningFor, tuningForSlices } from "../burn/tuning.ts";
 import type { BurnWatch } from "../burn/watch.ts";
 import type { Slo } from "../model/slo.ts";
 import { type DurationMs, HOUR, MINUTE, type UnixMs } from "../model/time.ts";
 import type { BurnWindow } from "../model/window.ts";
-
-/** Bad slices that close a gate by windows: each is a verdict on many requests, so a few are enough. */
-const MIN_BAD_SLICES = 2;
 
 /** Always shown, whatever decides. */
 const SHOWN_WINDOWS: readonly BurnWindow[] = [
@@ -24,6 +21,11 @@ export function windowsOf(slo: Slo): BurnWindow[] {
 
 export function placeOf(windows: readonly BurnWindow[], durationMs: DurationMs): number {
   return windows.findIndex((window) => window.durationMs === durationMs);
+}
+
+/** Bad requests, or slices, that closing the SLO's gate needs at least. */
+export function minBadOf({ budgeting, policy }: Pick<Slo, "budgeting" | "policy">): number {
+  return budgeting.method === "occurrences" ? policy.minBad : MIN_BAD_SLICES;
 }
 
 /** The detector of the SLO's policy; it goes on where `before`, one of the same objective, stands. */
@@ -47,8 +49,7 @@ export function watchFor(
     short: place(pair.short.durationMs),
     long: place(pair.long.durationMs),
   }));
-  const minBad = slices ? MIN_BAD_SLICES : policy.minBad;
-  const watch = new PairWatch(objective, pairs, minBad, place(5 * MINUTE), !slices);
+  const watch = new PairWatch(objective, pairs, minBadOf(slo), place(5 * MINUTE), !slices);
   if (before instanceof PairWatch) watch.takeOver(before);
   return watch;
 }

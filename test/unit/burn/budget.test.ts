@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BudgetInput, budgetOf, isExhausted } from "../../../src/burn/budget.ts";
+import {
+  type BudgetInput,
+  budgetOf,
+  isExhausted,
+  isReplenished,
+} from "../../../src/burn/budget.ts";
 
 const DAY = 86_400;
 const NEW: BudgetInput = {
@@ -12,6 +17,7 @@ const NEW: BudgetInput = {
   periodSeconds: 28 * DAY,
   observedFullPeriod: false,
 };
+const MANY = { historySeconds: 5, bad: 100, minBad: 4 };
 
 describe("budgetOf", () => {
   it("is (1 - objective) x planned while less was seen", () => {
@@ -41,8 +47,8 @@ describe("budgetOf", () => {
     expect(budget.remaining).toBeCloseTo(1 - 1 / 4032, 9);
     const allBad = budgetOf({ ...seen, badSeen: 100, historySeconds: 23 * 3600 });
     expect(allBad.remaining).toBeLessThan(0);
-    expect(isExhausted(allBad, 23 * 3600)).toBe(false);
-    expect(isExhausted(allBad, 24 * 3600)).toBe(true);
+    expect(isExhausted(allBad, { ...MANY, historySeconds: 23 * 3600 })).toBe(false);
+    expect(isExhausted(allBad, { ...MANY, historySeconds: 24 * 3600 })).toBe(true);
   });
 
   it("calls a configured budget exhausted at once", () => {
@@ -55,8 +61,8 @@ describe("budgetOf", () => {
     });
     // 0.001 x 1000 = 1; 1 - 1 / 1
     expect(budget.remaining).toBeCloseTo(0, 9);
-    expect(isExhausted({ basis: "configured", remaining: 0 }, 5)).toBe(true);
-    expect(isExhausted({ basis: "configured", remaining: 0.01 }, 5)).toBe(false);
+    expect(isExhausted({ basis: "configured", remaining: 0 }, MANY)).toBe(true);
+    expect(isExhausted({ basis: "configured", remaining: 0.01 }, MANY)).toBe(false);
   });
 
   it("rests on what was observed once a whole period was", () => {
@@ -76,7 +82,7 @@ describe("budgetOf", () => {
   it("knows nothing of the rest before the first request", () => {
     expect(budgetOf(NEW)).toEqual({ basis: "projected", budget: 0, remaining: null });
     expect(budgetOf({ ...NEW, planned: 1000 }).remaining).toBeNull();
-    expect(isExhausted({ basis: "configured", remaining: null }, 30 * DAY)).toBe(false);
+    expect(isExhausted({ basis: "configured", remaining: null }, MANY)).toBe(false);
   });
 
   it("never gives NaN or Infinity", () => {
@@ -106,5 +112,25 @@ describe("budgetOf", () => {
         },
       ),
     );
+  });
+});
+
+describe("a spent budget", () => {
+  const spent = { basis: "observed", remaining: -40 } as const;
+
+  it("closes nothing below the least number of bad requests, whatever the basis", () => {
+    for (const basis of ["projected", "configured", "observed", "backfilled"] as const) {
+      const seen = { ...MANY, historySeconds: 30 * DAY };
+      expect(isExhausted({ ...spent, basis }, { ...seen, bad: 3 })).toBe(false);
+      expect(isExhausted({ ...spent, basis }, { ...seen, bad: 4 })).toBe(true);
+    }
+  });
+
+  it("is back when a hundredth of it is, or when the next bad request is below that number", () => {
+    expect(isReplenished({ remaining: 0.01 }, MANY)).toBe(true);
+    expect(isReplenished({ remaining: 0.009 }, MANY)).toBe(false);
+    expect(isReplenished({ remaining: null }, { bad: 0, minBad: 4 })).toBe(false);
+    const left = [3, 2].map((bad) => isReplenished(spent, { bad, minBad: 4 }));
+    expect(left).toEqual([false, true]);
   });
 });

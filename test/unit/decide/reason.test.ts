@@ -50,6 +50,12 @@ const GOLDEN: readonly [
     "no requests in the burn windows; no requests in the period yet",
   ],
   [
+    "open with a spent budget",
+    { ...OPEN, budget: { ...OPEN.budget, remaining: -0.4286 } },
+    { shortBurn: null, longBurn: 0 },
+    "burn rate unknown over 5m and 0 over 1h; the error budget is spent, remaining -42.9 %",
+  ],
+  [
     "open with one window empty",
     OPEN,
     { shortBurn: null, longBurn: 2 },

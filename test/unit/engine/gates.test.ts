@@ -197,6 +197,48 @@ describe("Gates: the budget", () => {
     expect(rig.gate().budget).toMatchObject({ period: "1M", bad: 0 });
   });
 
+  it("is not spent by one failed request, however few there are, nor by three, but by four", () => {
+    const rig = new GateRig([slo()]);
+    // One request an hour; of 672 in 28 days 0.7 may fail.
+    const hours = (count: number, bad: number) => {
+      for (let i = 0; i < count; i++) {
+        rig.add({ total: 1, bad });
+        rig.run(3600, null);
+      }
+    };
+    hours(1, 1);
+    hours(72, 0);
+    expect(rig.gate().budget).toMatchObject({ basis: "projected", bad: 1 });
+    expect(rig.gate().budget.remaining).toBeLessThan(0);
+    hours(2, 1);
+    expect(rig.transitions().some((line) => line.startsWith("closed"))).toBe(false);
+    hours(24, 0);
+    hours(1, 1);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "budget-exhausted" });
+  });
+
+  it("counts as many requests of sampled data as were seen", () => {
+    const seen = (bad: number, weight: number) => {
+      const rig = opened({ ...small, plannedRequests: 1000 });
+      for (let i = 0; i < bad; i++) {
+        rig.add({ total: weight, bad: weight }, { weight });
+        rig.run(60, HEALTHY);
+      }
+      return rig.gate().reason;
+    };
+    // 0.001 x 12 000 and more: 12 to 48 allowed, and 192 or 256 bad.
+    expect([seen(3, 64), seen(4, 64)]).toEqual(["ok", "budget-exhausted"]);
+  });
+
+  it("is spent by two bad slices", () => {
+    const budgeting = { method: "timeslices", sliceMs: MINUTE, sliceTarget: 0.95 } as const;
+    const period: Period = { kind: "rolling", durationMs: HOUR, text: "1h" };
+    const rig = opened({ ...small, plannedRequests: null, period, budgeting }).run(3600, HEALTHY);
+    const badMinute = () => rig.run(60, OUTAGE).run(600, HEALTHY).gate();
+    expect(badMinute()).toMatchObject({ reason: "ok", budget: { bad: 1 } });
+    expect(badMinute()).toMatchObject({ reason: "budget-exhausted", budget: { bad: 2 } });
+  });
+
   it("does not freeze when the policy says so", () => {
     const rig = new GateRig([
       slo({ ...small, policy: { ...small.policy, freezeWhenExhausted: false } }),
