@@ -74,7 +74,8 @@ export class Ingest implements OtlpConsumer, DeltaConsumer {
       if (admitted === null) early = refusal;
       else answer(refusal);
     });
-    if (verdict === "admitted") mark = series.keep();
+    // One that moved nothing may be answered before the commit of an earlier one, which has yet to settle its own.
+    if (moved && verdict === "admitted") mark = series.keep();
     else if (moved) series.rollback();
     admitted = verdict;
     if (early !== undefined) answer(early);

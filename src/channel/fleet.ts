@@ -87,6 +87,9 @@ export class Fleet {
         ),
       );
       this.restarting = true;
+      for (const member of this.members) {
+        if (member.process === null) this.ended(member, "something while others started");
+      }
       return all[0] ?? { grpc: null, http: null };
     } catch (error) {
       await this.stop(0);

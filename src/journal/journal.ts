@@ -368,7 +368,7 @@ export class Journal implements Admission, ChangeLog {
     // The parts are those of a file that is over.
     this.rounds.begin();
     batch.parts.clear();
-    batch.changes.push(...next.changes);
+    for (const change of next.changes) batch.addChange(change);
     const refused = [...batch.waiting, ...next.waiting];
     batch.waiting = [];
     if (this.isRelaxed) batch.deltas.raw(next.deltas.bytes());

@@ -30,7 +30,7 @@ export class GrpcReceiver {
   });
   private stopped: Promise<void> | null = null;
 
-  /** `limits` is shared by all receivers; `counters` count what this receiver refuses by itself. */
+  /** `limits` are this receiver's alone; `counters` count what it refuses by itself. */
   constructor(
     settings: GrpcReceiverSettings,
     consumer: OtlpConsumer,

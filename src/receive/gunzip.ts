@@ -43,16 +43,18 @@ function atOnce(
     finished(EMPTY, refusal, 0);
     return true;
   }
+  let bytes: Buffer = EMPTY;
+  let problem: Refusal | null = null;
   try {
-    const bytes = inflateOnce(compressed, claimed);
-    finished(bytes, null, claimed);
+    bytes = inflateOnce(compressed, claimed);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
       limits.shrink(claimed);
       return false;
     }
-    finished(EMPTY, notGzip(error), claimed);
+    problem = notGzip(error);
   }
+  finished(bytes, problem, claimed);
   return true;
 }
 

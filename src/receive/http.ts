@@ -47,7 +47,7 @@ export class HttpReceiver {
   private server: Server | null = null;
   private stopped: Promise<void> | null = null;
 
-  /** `limits` is shared by all receivers; `counters` count what this receiver refuses by itself. */
+  /** `limits` are this receiver's alone; `counters` count what it refuses by itself. */
   constructor(
     settings: ReceiverSettings,
     consumer: OtlpConsumer,

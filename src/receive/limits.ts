@@ -13,7 +13,7 @@ export const DEFAULT_MAX_REQUESTS = 4096;
 const DEFAULT_RETRY_AFTER_MS = 1000;
 
 /**
- * What all receivers together hold: from a request's first byte until its `done`. Beyond the bounds a
+ * What one receiver holds: from a request's first byte until its `done`. Beyond the bounds a
  * request is refused, so that senders keep the data and the heap does not grow.
  *
  * A request calls `begin` once, `grow` for bytes it is about to hold, and `end` once with all it grew by.
@@ -60,7 +60,7 @@ export class InFlight {
     return null;
   }
 
-  /** Gives back bytes of a request that has ended meanwhile. */
+  /** Gives back some of what a request grew by. */
   shrink(bytes: number): void {
     this.heldBytes -= bytes;
   }

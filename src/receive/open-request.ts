@@ -104,6 +104,7 @@ export abstract class OpenRequest {
   protected readonly assembly: Assembly;
   protected state: "reading" | "unpacking" | "handed-over" | "over" = "reading";
   private heldBytes = 0;
+  private hasGone = false;
 
   constructor(intake: Intake, signal: Signal, encoding: Encoding) {
     this.intake = intake;
@@ -148,13 +149,9 @@ export abstract class OpenRequest {
     const { sizes, limits } = this.intake;
     gunzip(compressed, sizes[this.encoding], limits, (bytes, refusal, grown) => {
       this.assembly.release();
-      // Refused or abandoned meanwhile: what was held before is ended already.
-      if (this.state === "over") {
-        limits.shrink(grown);
-        return;
-      }
       this.heldBytes += grown;
-      if (refusal === null) this.handOver(bytes);
+      if (this.hasGone) this.end();
+      else if (refusal === null) this.handOver(bytes);
       else this.refuse(refusal);
     });
   }
@@ -176,9 +173,10 @@ export abstract class OpenRequest {
     this.answer(outcome);
   };
 
-  /** The sender has gone. What was handed over stays in flight until its `done`. */
+  /** The sender has gone. What is being unpacked stays in flight until it is, what was handed over until its `done`. */
   protected abandoned(): void {
-    if (this.state === "reading" || this.state === "unpacking") this.end();
+    if (this.state === "reading") this.end();
+    this.hasGone = true;
   }
 
   /** Only reading can take too long: it is the sender who does it. */
@@ -187,7 +185,7 @@ export abstract class OpenRequest {
   }
 
   private end(): void {
-    // What is being unpacked or read by the consumer is released when that is done.
+    // What is unpacked is released already, what the consumer reads is when it has.
     if (this.state === "reading") this.assembly.release();
     this.state = "over";
     this.intake.limits.end(this.heldBytes);

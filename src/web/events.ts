@@ -84,6 +84,18 @@ export function eventStream(settings: EventStreamSettings): EventStream {
       });
   };
   const onDecisions = (decisions: readonly GateDecision[]): void => {
+    try {
+      pushAll(decisions);
+    } catch (cause) {
+      // A stream that misses a decision would look alive: readers connect again, and get a new snapshot.
+      for (const client of [...clients]) {
+        client.response.destroy();
+        leave(client);
+      }
+      throw cause;
+    }
+  };
+  const pushAll = (decisions: readonly GateDecision[]): void => {
     const frames = decisions.map((d) => frame(message(d)));
     const all = frames.join("");
     for (const client of clients) {

@@ -131,12 +131,20 @@ function watch(
       else write(d);
     }
   };
+  /** A defect costs this reader its call, nobody else anything. */
+  const giveUp = (cause: unknown): void => {
+    call.emit("error", { code: status.INTERNAL, details: String(cause) });
+  };
   call.on("drain", () => {
     isFull = false;
-    for (const [slo, d] of waiting) {
-      if (isFull) return;
-      waiting.delete(slo);
-      write(d);
+    try {
+      for (const [slo, d] of waiting) {
+        if (isFull) return;
+        waiting.delete(slo);
+        write(d);
+      }
+    } catch (cause) {
+      giveUp(cause);
     }
   });
   const unwatch = reader.watch(offer);
@@ -152,7 +160,7 @@ function watch(
       if (!watches.has(call)) return;
       offer(decisions);
     }
-  })();
+  })().catch(giveUp);
 }
 
 const UNAUTHENTICATED = {

@@ -2,7 +2,7 @@
  * A worker for test/unit/channel/fleet.test.ts: does what BEHAVIOUR says instead of listening. Its messages are those of
  * `channel/messages.ts`.
  */
-import { writeSync } from "node:fs";
+import { mkdirSync, writeSync } from "node:fs";
 import { REQUESTS_FD } from "../../src/channel/fleet.ts";
 import type { FromWorker, ToWorker } from "../../src/channel/messages.ts";
 
@@ -29,7 +29,25 @@ process.on("message", (message: ToWorker) => {
     tell({ kind: "failed", code: "ADDRESS_UNAVAILABLE", message: "the port is taken" });
     return;
   }
+  if (behaviour === "the first one ends early" && isFirst()) {
+    listen();
+    setTimeout(() => process.exit(7), 100);
+  } else if (behaviour === "the first one ends early") setTimeout(listen, 1_000);
+  else listen();
+});
+
+function listen(): void {
   writeSync(REQUESTS_FD, "over the pipe");
   tell({ kind: "listening", ports: { grpc: 4317, http: null } });
   setInterval(() => tell({ kind: "alive" }), 50);
-});
+}
+
+/** Of all that share FIRST, a folder that is not there. */
+function isFirst(): boolean {
+  try {
+    mkdirSync(String(process.env.FIRST));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,4 +1,7 @@
 import cluster from "node:cluster";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { Fleet, type FleetParts } from "../../../src/channel/fleet.ts";
@@ -89,6 +92,20 @@ describe("a fleet", { timeout: 60_000 }, () => {
     expect(delays).toEqual([1, 2]);
     expect(logged.filter((line) => line.includes("exit code 3"))).toHaveLength(2);
     expect(logged.filter((line) => line.includes("listens again"))).toHaveLength(2);
+  });
+
+  it("starts again what ends before the others listen", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "slogate-fleet-"));
+    process.env.FIRST = join(folder, "first");
+    const { fleet: one, logged } = fleet("the first one ends early");
+    await one.start();
+    await waitFor(() => (one.listening === 2 ? true : undefined), {
+      what: "both workers to listen",
+      timeoutMs: 20_000,
+    });
+    expect(one.restarts).toBe(1);
+    expect(logged.filter((line) => line.includes("has ended"))).toHaveLength(1);
+    rmSync(folder, { recursive: true });
   });
 
   it("goes on without a worker that cannot be born, and tries again", async () => {

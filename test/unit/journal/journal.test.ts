@@ -143,6 +143,34 @@ describe("a disk that fails", () => {
     await Promise.all([journal.close(), next.journal.close()]);
   });
 
+  it("keeps no more than an hour's ticks, however often it fails late", async () => {
+    const disk = new FakeDisk();
+    const { journal } = await start(disk);
+    for (let failure = 1; failure <= 3; failure++) {
+      disk.held = true;
+      disk.failing = { sync: new Error("EIO: i/o error, fdatasync") };
+      journal.ticked(NOW, 0, 0);
+      void journal.flush();
+      await new Promise((resolve) => setImmediate(resolve));
+      // These come while the write of the others goes on.
+      for (let tick = 0; tick < 1_500; tick++) journal.ticked(NOW + tick, 0, 0);
+      await waitFor(
+        () => {
+          disk.release();
+          return journal.state().failedCommits === failure ? true : undefined;
+        },
+        { what: "the commit to fail" },
+      );
+    }
+    disk.failing = {};
+    await waitFor(() => (journal.state().trouble === null ? true : undefined), {
+      what: "the disk",
+    });
+    const next = await start(disk.afterKill());
+    expect(next.gates.ticks).toBe(3_600);
+    await Promise.all([journal.close(), next.journal.close()]);
+  });
+
   it("refuses to start on, and says why", async () => {
     const disk = new FakeDisk();
     disk.failing = { append: FULL };

@@ -264,6 +264,34 @@ describe("limits", () => {
     expect(consumer.requests).toHaveLength(0);
   });
 
+  it("hold what is decompressed for senders that have gone to the same bound", async () => {
+    const bound = 64 * MIB;
+    const { port, limits, consumer } = await startGrpc({
+      maxMessageBytes: 60 * MIB,
+      inFlight: { maxBytes: bound },
+    });
+    const bomb = frame(await gzipOfZeros(50), 1);
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    session.on("error", () => {});
+    for (let sender = 0; sender < 4; sender++) {
+      const stream = session.request(callHeaders({ "grpc-encoding": "gzip" }));
+      stream.on("error", () => {});
+      stream.end(bomb);
+    }
+    await until(() => limits.bytes > 4 * bomb.length + MIB);
+    session.destroy();
+    let [most, requests] = [0, 0];
+    await until(() => {
+      most = Math.max(most, limits.bytes);
+      requests = Math.max(requests, limits.requests);
+      return limits.requests === 0;
+    });
+    expect(requests).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(bound);
+    expect(limits.bytes).toBe(0);
+    expect(consumer.requests).toHaveLength(0);
+  });
+
   it("keep counting a request handed over whose sender has gone, until it is done", async () => {
     const { port, limits, consumer } = await startGrpc();
     const held = heldReplies(consumer);

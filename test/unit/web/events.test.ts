@@ -133,6 +133,20 @@ describe("GET /v1/events", () => {
     await until("the snapshot", () => other.frames().length === 1);
   });
 
+  it("ends its streams when a decision cannot be put into words: readers come again", async () => {
+    await start();
+    const stream = await listen();
+    await until("the snapshot", () => stream.frames().length === 1);
+    expect(() => source.decide({ ...open("cart"), burn: null as never })).toThrow();
+    await until("the end", () => stream.ended());
+    expect(source.watchers).toBe(0);
+    source.decide(open("cart"));
+    const again = await listen();
+    await until("the new snapshot", () => again.frames().length === 1);
+    source.decide(open("cart", { sequence: 9 }));
+    await until("what follows", () => again.frames().length === 2);
+  });
+
   it("does not drop a reader because the first snapshot is large", async () => {
     await start({ mostPendingBytes: 1_000 });
     source.decide(open("cart", { message: "x".repeat(3_000_000) }));

@@ -185,6 +185,16 @@ describe("Watch", () => {
     expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
   });
 
+  it("ends with INTERNAL when a decision cannot be put into words", async () => {
+    source.decide({ ...decision({ slo: "pay" }), burn: null as never });
+    const { errors } = watch({ slo: ["pay"] });
+    await until("the end", () => errors.length === 1);
+    expect(errors[0]?.code).toBe(status.INTERNAL);
+    expect(source.watchers).toBe(0);
+    const other = watch({ slo: ["cart"] });
+    await until("another's decision", () => other.received.length === 1);
+  });
+
   it("is NOT_FOUND when one of the names is unknown", async () => {
     const { errors } = watch({ slo: ["pay", "nobody"] });
     await until("the error", () => errors.length === 1);
