@@ -111,7 +111,7 @@ function isTypeMismatch(issue: z.core.$ZodIssue): boolean {
 /** Our own texts start with a verb; the library's are replaced by the value's kind. */
 function wording(issue: z.core.$ZodIssue): string {
   if (!/^(Invalid|Too|Unrecognized)/.test(issue.message)) return issue.message;
-  const wanted = issue.code === "invalid_type" ? (KINDS[issue.expected] ?? issue.expected) : null;
+  const wanted = issue.code === "invalid_type" ? (KINDS[issue.expected] ?? null) : null;
   if (issue.input === undefined)
     return `is missing${wanted === null ? "" : `; it must be ${wanted}`}`;
   return `must be ${wanted ?? "a different value"}, found ${show(issue.input)}`;

@@ -9,8 +9,9 @@ import { DEFAULT_POLICY } from "./defaults.ts";
 import { type Documents, readDocuments, type SloDocument } from "./documents.ts";
 import { toIndicator } from "./indicator.ts";
 import { sound } from "./issues.ts";
+import { warnOfNearKeys } from "./near-keys.ts";
 import { type Complain, toBudgeting, toPeriod } from "./period.ts";
-import { type Annotations, annotationPath, readAnnotations } from "./policy.ts";
+import { type Annotations, annotationPath, idleAnnotations, readAnnotations } from "./policy.ts";
 import { type KeyPath, type Problem, Report, show, suggest } from "./problem.ts";
 import {
   indicatorSpec,
@@ -62,6 +63,9 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
       report.problem(document, [...prefix, ...path], message);
 
   const annotations = readAnnotations(mapping(metadata.annotations), below());
+  warnOfNearKeys(mapping(metadata.annotations), mapping(metadata.labels), (path, message) =>
+    report.warn(document, path, message),
+  );
   const service = sound(serviceSchema, spec.service);
   const objective = only(spec.objectives, "objective", below("spec", "objectives"));
   const rawObjective = sound(objectiveSchema, objective);
@@ -75,26 +79,22 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
       : toBudgeting(method, rawObjective, inObjective);
   const context = { document, documents, report };
   const indicator = readIndicator(context, spec, rawObjective, service);
-  const pairs =
-    target === null || period === null
-      ? null
-      : readPairs(annotations, period.durationMs, target, {
-          ...context,
-          raw: spec.alertPolicies,
-        });
+  // Without period or target any window fits and any threshold can be reached; the rest is judged.
+  const pairs = readPairs(annotations, period?.durationMs ?? Infinity, target ?? 1, {
+    ...context,
+    raw: spec.alertPolicies,
+  });
 
   if (service === null || target === null || period === null || budgeting === null) return null;
-  if (indicator === null || pairs === null) return null;
+  if (indicator === null) return null;
   // Who writes burn windows wants them to decide.
   const alerts = Array.isArray(spec.alertPolicies) && spec.alertPolicies.length > 0;
   const written = annotations.windows !== undefined || alerts;
-  const detector = written ? "windows" : DEFAULT_POLICY.detector;
-  if (annotations.windows !== undefined && annotations.detector === "sequential") {
-    report.warn(
-      document,
-      annotationPath("windows"),
-      "decides nothing with the sequential detector",
-    );
+  const detector = annotations.detector ?? (written ? "windows" : DEFAULT_POLICY.detector);
+  const idle = idleAnnotations(annotations, detector).map(annotationPath);
+  if (alerts && detector === "sequential") idle.push(["spec", "alertPolicies"]);
+  for (const path of idle) {
+    report.warn(document, path, `decides nothing with the ${detector} detector`);
   }
   const { windows: _windows, plannedRequests, sampledUpstream, ...policy } = annotations;
   const displayName = metadata.displayName;
@@ -108,7 +108,7 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
     indicator,
     plannedRequests: plannedRequests ?? null,
     sampledUpstream: sampledUpstream ?? false,
-    policy: { ...DEFAULT_POLICY, detector, ...policy, pairs },
+    policy: { ...DEFAULT_POLICY, ...policy, detector, pairs },
   };
 }
 
@@ -213,7 +213,11 @@ function readIndicator(
   });
 }
 
-/** The annotation's pairs, else those of the alert policies, else the workbook's. */
+/**
+ * The annotation's pairs, else those of the alert policies, else the workbook's.
+ *
+ * @param periodMs Infinity: not known
+ */
 function readPairs(
   { windows, detector }: Annotations,
   periodMs: DurationMs,
@@ -231,6 +235,7 @@ function readPairs(
     return pairs;
   }
   if (fromAlerts !== null) return fromAlerts;
+  if (periodMs === Infinity) return [];
   const { pairs, notes } = defaultPairs(periodMs, objective);
   // To the sequential detector it is all the same which pairs are shown.
   if (detector === "windows") for (const note of notes) report.warn(document, ["spec"], note);

@@ -4,7 +4,9 @@ import { formatDuration, parseFixedDuration } from "./duration.ts";
 import type { Complain } from "./period.ts";
 import { show, suggest } from "./problem.ts";
 
-const PREFIX = "slogate.dev/";
+/** What the keys of settings begin with, before a slash. */
+export const DOMAIN = "slogate.dev";
+const PREFIX = `${DOMAIN}/`;
 /** Where annotations stand, for problems. */
 const PATH = ["metadata", "annotations"];
 
@@ -99,6 +101,21 @@ export function readAnnotations(
     if (fault !== null) complain([...PATH, key], `must be ${fault}, found ${show(text)}`);
   }
   return annotations;
+}
+
+/** Each annotation that only one detector reads: with the other one it decides nothing. */
+const READ_BY = [
+  ["windows", "windows", "windows"],
+  ["close-on-forecast", "closeOnForecast", "windows"],
+  ["sensitivity", "sensitivity", "sequential"],
+  ["smallest-burn", "smallestBurn", "sequential"],
+] as const;
+
+/** Names of the annotations written that decide nothing with this detector. */
+export function idleAnnotations(written: Annotations, detector: DetectorName): string[] {
+  return READ_BY.filter(([, key, reader]) => written[key] !== undefined && reader !== detector).map(
+    ([name]) => name,
+  );
 }
 
 /** Path of one annotation, for problems found later. */

@@ -124,7 +124,7 @@ function nearestOf(word: string, known: readonly string[]): string | null {
 }
 
 /** Levenshtein. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DURATION_PATTERN, parseDuration } from "./duration.ts";
 import { must, oneOf, strict } from "./issues.ts";
 import { metricMatcher, spanMatcher } from "./matcher-schema.ts";
-import { show } from "./problem.ts";
+import { show, suggest } from "./problem.ts";
 
 /*
  * OpenSLO v1 documents as written: shapes and single values. What concerns several keys at once is checked
@@ -52,7 +52,9 @@ const TARGET = "at least 0 and below 1";
 const PERCENT = "at least 0 and below 100";
 const SLICE_TARGET = "above 0 and at most 1";
 
-export const metricSource = z.discriminatedUnion(
+const SOURCE_TYPES = ["otlp.spans", "otlp.metrics"] as const;
+
+const knownSource = z.discriminatedUnion(
   "type",
   [
     strict({ metricSourceRef: text.optional(), type: z.literal("otlp.spans"), spec: spanMatcher }),
@@ -71,6 +73,18 @@ export const metricSource = z.discriminatedUnion(
         : `must be otlp.spans or otlp.metrics, found ${show(found)}`;
     },
   },
+);
+
+/** With a misspelt type, too, the spec is judged: type and keys tell which of the two is meant. */
+export const metricSource = knownSource.superRefine(
+  ({ type, spec }: { readonly type?: unknown; readonly spec?: unknown }, context) => {
+    const isMetric = /metric/i.test(String(type)) || Object.hasOwn(Object(spec), "metric");
+    const meant = isMetric ? metricMatcher : spanMatcher;
+    for (const issue of meant.safeParse(spec, { reportInput: true }).error?.issues ?? []) {
+      context.addIssue({ ...issue, path: ["spec", ...issue.path] });
+    }
+  },
+  { when: ({ value, issues }) => issues.length > 0 && isMisspeltSource(value) },
 );
 
 const part = strict({ metricSource });
@@ -215,4 +229,13 @@ function nameHint(input: unknown): string {
     .replace(/^-+|-+$/g, "")
     .slice(0, 63);
   return better === "" ? "" : ` (${better} would do)`;
+}
+
+/** The spec of another product's source would only make noise. */
+function isMisspeltSource(value: unknown): boolean {
+  const { type, spec } = Object(value) as { type?: unknown; spec?: unknown };
+  if (typeof spec !== "object" || spec === null) return false;
+  if (type === undefined) return true;
+  const known = SOURCE_TYPES.some((name) => name === type);
+  return !known && typeof type === "string" && suggest(type, SOURCE_TYPES) !== "";
 }
