@@ -1,4 +1,5 @@
-import { type LoadedSlos, loadSettings, loadSlos } from "../config/load.ts";
+import { access } from "node:fs/promises";
+import { type LoadedSlos, loadSettings, loadSlos, MISSING } from "../config/load.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import type { Settings } from "../config/settings.ts";
 import { EngineError } from "../model/errors.ts";
@@ -6,6 +7,7 @@ import { stdoutSink } from "../publish/stdout.ts";
 import { createLog } from "../telemetry/log.ts";
 import { giveHeapRoom } from "./heap-flags.ts";
 import type { CliIo } from "./io.ts";
+import { NO_SLO, WRITE_ONE } from "./no-slo.ts";
 import { type RunningEngine, startEngine } from "./start.ts";
 
 export interface RunOptions {
@@ -14,6 +16,9 @@ export interface RunOptions {
   readonly slos: readonly string[] | null;
   readonly version: string;
 }
+
+/** A configuration is used when it is named, and missed when it only lies there. */
+const USUAL_CONFIG = "slogate.yaml";
 
 /** Exit codes of `run`. */
 export const STOPPED = 0;
@@ -31,14 +36,17 @@ export async function run(
   io: CliIo,
   untilStopped: Promise<string>,
 ): Promise<number> {
-  const loaded = await load(options, io);
-  if (loaded === null) return BAD_CONFIGURATION;
-  const { settings, slos, sloPaths } = loaded;
   const log = createLog({
     write: (line) => io.stderr.write(line),
     isTTY: io.stderr.isTTY === true,
     now: () => Date.now(),
   });
+  if (options.config === null && (await exists(USUAL_CONFIG))) {
+    log.info(`${USUAL_CONFIG} is here but not used; pass --config ${USUAL_CONFIG}`);
+  }
+  const loaded = await load(options, io);
+  if (loaded === null) return BAD_CONFIGURATION;
+  const { settings, slos, sloPaths } = loaded;
   for (const warning of loaded.warnings) log.warn(formatProblem(warning));
   let running: RunningEngine;
   try {
@@ -94,14 +102,9 @@ async function load(options: RunOptions, io: CliIo): Promise<Loaded | null> {
   const parsed = await loadSettings(options.config, io.env);
   const sloPaths = options.slos ?? parsed.settings?.slos ?? [];
   const slos = await loadSlos(sloPaths);
-  const problems = [...parsed.problems, ...slos.problems];
+  const problems = [...parsed.problems, ...slos.problems.map(withHint)];
   if (problems.length === 0 && slos.slos.length === 0) {
-    problems.push({
-      file: sloPaths.join(", "),
-      path: "",
-      message:
-        'holds no SLO; write one (README, "An SLO") or name other files with --slos or the key `slos`',
-    });
+    problems.push({ file: sloPaths.join(", "), path: "", message: `${NO_SLO}${BY_OPTION}` });
   }
   if (parsed.settings === null || problems.length > 0) {
     for (const problem of problems) io.stderr.write(`${formatProblem(problem)}\n`);
@@ -111,4 +114,19 @@ async function load(options: RunOptions, io: CliIo): Promise<Loaded | null> {
   }
   const warnings = [...parsed.warnings, ...slos.warnings];
   return { settings: parsed.settings, slos, sloPaths, warnings };
+}
+
+const BY_OPTION = " with --slos or the key `slos`";
+
+/** Whoever starts for the first time has no ./slos yet. */
+function withHint(problem: Problem): Problem {
+  if (problem.message !== MISSING) return problem;
+  return { ...problem, message: `${MISSING}; ${WRITE_ONE}${BY_OPTION}` };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,8 +1,10 @@
+import { basename } from "node:path";
 import { readFiles } from "../config/load.ts";
 import { parseSlos } from "../config/openslo.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import { parseSettings } from "../config/settings.ts";
 import type { ConfigFile } from "../config/yaml-file.ts";
+import { NO_SLO } from "./no-slo.ts";
 
 /** Where the report goes: `process.stdout` or a string in a test. */
 export interface ValidateOutput {
@@ -31,6 +33,10 @@ export async function validate(paths: readonly string[], out: ValidateOutput): P
     problems.push(...parsed.problems);
     warnings.push(...parsed.warnings);
   }
+  if (sloFiles.length > 0 && sloFiles.every(isBlank) && problems.length === 0) {
+    const file = sloFiles.map(({ path }) => path).join(", ");
+    problems.push({ file, path: "", message: NO_SLO });
+  }
   if (files.length === 0 && problems.length === 0) {
     const message = "holds no *.yaml, *.yml or *.json file";
     problems.push({ file: paths.join(", ") || ".", path: "", message });
@@ -52,9 +58,18 @@ export async function validate(paths: readonly string[], out: ValidateOutput): P
   return sound ? 0 : 2;
 }
 
-/** Told by the keys every OpenSLO document begins with, so that a file with a syntax error is still told. */
-function isOpenSlo({ text }: ConfigFile): boolean {
-  return /(^|[{,])\s*["']?(apiVersion|kind)["']?\s*:/m.test(text);
+/**
+ * Told by the keys every OpenSLO document begins with, so that a file with a syntax error is still told. One that
+ * says nothing is told by its name: settings may be empty, SLO files not.
+ */
+function isOpenSlo(file: ConfigFile): boolean {
+  if (isBlank(file)) return !/^slogate\.(ya?ml|json)$/.test(basename(file.path));
+  return /(^|[{,])\s*["']?(apiVersion|kind)["']?\s*:/m.test(file.text);
+}
+
+/** Comments at most. */
+function isBlank({ text }: ConfigFile): boolean {
+  return text.split("\n").every((line) => /^\s*(#.*|---\s*)?$/.test(line));
 }
 
 const RED = 31;

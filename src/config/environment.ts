@@ -7,8 +7,9 @@ const REFERENCE = /\$?\$\{(?:(env):)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 
 /**
  * A copy of `value` with environment variables put into its texts. What comes from the environment is
- * text and never becomes YAML. A missing variable is a problem; an empty one counts as missing, since
- * no key means something by being empty.
+ * text and never becomes YAML. A missing variable is a problem, in a mere validation too: without a value
+ * neither its form nor what depends on it can be checked. An empty one counts as missing, since no key
+ * means something by being empty.
  */
 export function expandEnvironment(
   value: unknown,
@@ -54,7 +55,11 @@ function expandText(
       const found = Object.hasOwn(environment, name) ? environment[name] : undefined;
       if (found !== undefined && found !== "") return found;
       if (fallback !== undefined) return fallback;
-      report.problem(source, path, `needs the environment variable ${name}, which is not set`);
+      report.problem(
+        source,
+        path,
+        `needs the environment variable ${name}, which is not set; to validate without it, set any value that fits`,
+      );
       return whole;
     },
   );

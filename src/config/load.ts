@@ -184,8 +184,10 @@ async function readText(path: string): Promise<string> {
   }
 }
 
+/** What is said of a path that does not exist. */
+export const MISSING = "cannot be read: no such file or folder";
+
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or folder",
   EACCES: "permission denied",
   EISDIR: "is a folder, not a file",
   ELOOP: "a loop of links",
@@ -193,5 +195,6 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function unreadable(path: string, error: unknown): Problem {
   const code = (error as NodeJS.ErrnoException | null)?.code ?? String(error);
-  return { file: path, path: "", message: `cannot be read: ${REASONS[code] ?? code}` };
+  const message = code === "ENOENT" ? MISSING : `cannot be read: ${REASONS[code] ?? code}`;
+  return { file: path, path: "", message };
 }

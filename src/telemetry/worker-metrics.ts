@@ -5,7 +5,7 @@ import type { WorkersState } from "../ports/metrics.ts";
 export function addWorkerMetrics(registers: Registry[], read: () => WorkersState | null): void {
   new Gauge({
     name: "slogate_receiver_workers",
-    help: "Receiver workers that take requests; 0 when everything is in one process.",
+    help: "Receiver workers that take requests; 0 with `workers: 1`, as the engine's own process takes them.",
     registers,
     collect() {
       this.set(read()?.listening ?? 0);

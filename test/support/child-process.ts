@@ -72,7 +72,11 @@ export function startProcess(
 export async function runProcess(
   program: string,
   args: readonly string[],
-  options: { readonly timeoutMs?: number; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly timeoutMs?: number;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
+  } = {},
 ): Promise<Ending & { readonly stdout: string; readonly stderr: string }> {
   const { timeoutMs = 30_000, ...spawnOptions } = options;
   const child = startProcess(program, args, spawnOptions);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -168,5 +168,28 @@ describe.concurrent("exit codes", () => {
     );
     expect(failed.stderr).toContain(taken);
     expect(failed.code).toBe(1);
+  });
+
+  it("of run: 2 without SLOs, with what to do, and with a word on a slogate.yaml that is not used", async () => {
+    const cwd = mkdtempSync(join(directory, "first-run-"));
+    const start = (...args: string[]) =>
+      runProcess(process.execPath, [MAIN, "run", ...args], { cwd });
+    const hint =
+      'write an SLO into it (README, "An SLO") or name other files with --slos or the key `slos`';
+    const missing = await start();
+    expect(missing.stderr).toBe(
+      `./slos: cannot be read: no such file or folder; ${hint}\nslogate: 1 problem, nothing was started\n`,
+    );
+    expect(missing.code).toBe(2);
+
+    mkdirSync(join(cwd, "slos"));
+    writeFileSync(join(cwd, "slogate.yaml"), "mode: shadow\n");
+    const unused = await start();
+    expect(unused.stderr.split("slogate.yaml is here but not used")).toHaveLength(2);
+    expect(unused.stderr).toContain(`./slos: holds no SLO; ${hint}\n`);
+    expect(unused.code).toBe(2);
+
+    const used = await start("--config", "slogate.yaml");
+    expect(used.stderr).not.toContain("not used");
   });
 });

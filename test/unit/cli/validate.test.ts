@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { validate } from "../../../src/cli/validate.ts";
+import { sloFile } from "../../support/slo-file.ts";
 
 let folder: string;
 const path = (name: string) => join(folder, name);
@@ -78,6 +79,36 @@ describe("validate", () => {
     const empty = await run([folder]);
     expect(empty.code).toBe(2);
     expect(empty.text).toContain("holds no *.yaml, *.yml or *.json file");
+  });
+
+  it("says of a file without content what run says of it", async () => {
+    await writeFile(path("empty.yaml"), " \n");
+    expect(await run([path("empty.yaml")])).toEqual({
+      code: 2,
+      text: `${path("empty.yaml")}: is empty; write an SLO into it or remove it\nnot valid: 1 file, 0 sound SLOs, 1 problem, 0 warnings\n`,
+    });
+    await writeFile(path("comment.yaml"), "# apiVersion: openslo/v1\n---\n  # later\n");
+    expect(await run([path("comment.yaml")])).toEqual({
+      code: 2,
+      text:
+        `warning ${path("comment.yaml")}: holds no documents\n` +
+        `${path("comment.yaml")}: holds no SLO; write an SLO into it (README, "An SLO") or name other files\n` +
+        "not valid: 1 file, 0 sound SLOs, 1 problem, 1 warning\n",
+    });
+  });
+
+  it("only warns of comments beside an SLO, and lets settings be empty, as run does", async () => {
+    await writeFile(path("comment.yaml"), "# later\n");
+    await writeFile(path("slo.yaml"), sloFile({ name: "pay", service: "payment" }));
+    expect(await run([folder])).toEqual({
+      code: 0,
+      text: `warning ${path("comment.yaml")}: holds no documents\nok: 2 files, 1 sound SLO, 0 problems, 1 warning\n`,
+    });
+    await writeFile(path("slogate.yaml"), "# all defaults\n");
+    expect(await run([path("slogate.yaml")])).toEqual({
+      code: 0,
+      text: "ok: 1 file, 0 sound SLOs, 0 problems, 0 warnings\n",
+    });
   });
 
   it("colours the summary on a terminal only, and not under NO_COLOR", async () => {

@@ -193,12 +193,12 @@ describe("parseSettings", () => {
     [
       "a missing variable",
       "slos: ['${env:NOPE}']",
-      "slos[0]: needs the environment variable NOPE, which is not set",
+      "slos[0]: needs the environment variable NOPE, which is not set; to validate without it, set any value that fits",
     ],
     [
       "an empty variable",
       "slos: ['${env:EMPTY}']",
-      "slos[0]: needs the environment variable EMPTY, which is not set",
+      "slos[0]: needs the environment variable EMPTY, which is not set; to validate without it, set any value that fits",
     ],
     [
       "a bare variable",
