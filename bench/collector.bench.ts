@@ -1,3 +1,6 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { type Collector, startCollector } from "../test/support/collector.ts";
 import { EngineProcess } from "../test/support/engine-process.ts";
 import { freePort } from "../test/support/free-port.ts";
@@ -12,7 +15,8 @@ import { figure, must, printTable, ROUNDS, spread } from "./report.ts";
  * What does the same traffic cost here, and in the Collector that one would run instead? Both take the same load in turn,
  * round after round: slogate as users run it, with an SLO for each service; the Collector with the spanmetrics connector and
  * the Prometheus exporter, both on their defaults, or for metrics with nothing behind its receiver. CPU time is the receiving
- * process's alone, all threads, kernel included. Not measured: TLS.
+ * process's alone, all threads, kernel included. Not measured: TLS. A third side only takes the bytes off Node's HTTP/2 and
+ * drops them: what is left below that is not ours to gain.
  */
 const otelcol = realPart("otelcol");
 if (otelcol === null) throw new Error("without a Collector there is nothing to compare with");
@@ -62,14 +66,16 @@ for (const contest of CONTESTS) {
 async function run({ name, rival, work }: Contest): Promise<void> {
   const engine = await EngineProcess.start({ slos: slosFor(work) });
   const collector = await startRival(work);
+  const dropping = fork(join(import.meta.dirname, "drop-server.ts"));
   const load = new LoadProcess();
   const ours = side("slogate", engine.pid, engine.otlpGrpc);
   const theirs = side(`Collector, ${rival}`, collector.pid, collector.grpc);
+  const floor = side("node:http2, dropped", dropping.pid as number, await addressOf(dropping));
   try {
     // The first round warms up: it counts, but is not measured.
     for (let round = -1; round < ROUNDS; round++) {
       await load.prepare(work);
-      for (const each of [ours, theirs]) {
+      for (const each of [ours, theirs, floor]) {
         const before = cpuSeconds(each.pid);
         const sent = await load.send(each.address);
         const used = cpuSeconds(each.pid) - before;
@@ -79,9 +85,10 @@ async function run({ name, rival, work }: Contest): Promise<void> {
       }
     }
     await assertCounted(engine, work, ours.sent);
-    report(name, ours, theirs);
+    report(name, ours, theirs, floor);
   } finally {
     load.end();
+    dropping.kill();
     await collector.stop();
     await engine.dispose();
   }
@@ -89,6 +96,11 @@ async function run({ name, rival, work }: Contest): Promise<void> {
 
 function side(name: string, pid: number, address: string): Side {
   return { name, pid, address, perCpuSecond: [], sent: [] };
+}
+
+async function addressOf(dropping: ChildProcess): Promise<string> {
+  const [port] = await once(dropping, "message");
+  return `127.0.0.1:${port}`;
 }
 
 async function startRival({ signal }: Work): Promise<Collector> {
@@ -108,7 +120,7 @@ async function startRival({ signal }: Work): Promise<Collector> {
   });
 }
 
-function report(name: string, ours: Side, theirs: Side): void {
+function report(name: string, ours: Side, theirs: Side, floor: Side): void {
   const ratios = ours.perCpuSecond.map((rate, round) => rate / theirs.perCpuSecond[round]!);
   const { median, lowest, highest } = spread(ratios);
   console.log(
@@ -124,7 +136,7 @@ function report(name: string, ours: Side, theirs: Side): void {
       "peak memory, MiB",
       "sender's CPU share",
     ],
-    [ours, theirs].map(rowOf),
+    [ours, theirs, floor].map(rowOf),
   );
 }
 
