@@ -3,6 +3,7 @@ import { EngineError } from "../model/errors.ts";
 import { type DurationMs, SECOND, type UnixMs } from "../model/time.ts";
 import { readDecision } from "../publish/parse.ts";
 import { type ApiAnswer, apiToken, callApi, errorMessage, serverUrl } from "./api-client.ts";
+import { NOT_KNOWN } from "./crash-code.ts";
 import type { CliIo } from "./io.ts";
 import { sleep } from "./sleep.ts";
 import { gateLine, instant, isExpired, spell } from "./words.ts";
@@ -28,8 +29,6 @@ export interface CheckOptions {
 
 export const ALLOWED = 0;
 export const CLOSED = 1;
-/** Unknown and not allowed, expired, unreachable, or no such SLO. */
-export const NOT_KNOWN = 3;
 
 interface Verdict {
   readonly code: typeof ALLOWED | typeof CLOSED | typeof NOT_KNOWN;
@@ -45,7 +44,8 @@ interface Verdict {
  * counts: closed before not known before allowed.
  *
  * @param stopped resolves when the user interrupts a wait; the last verdict counts
- * @returns exit code: 0 allowed, 1 closed, 3 not known
+ * @returns exit code: 0 allowed, 1 closed, 3 not known: unknown and not allowed, expired,
+ *   unreachable, or no such SLO
  */
 export async function check(
   options: CheckOptions,

@@ -3,6 +3,7 @@ import { parseFixedDuration } from "../config/duration.ts";
 import { EngineError } from "../model/errors.ts";
 import { DEFAULT_SERVER } from "./api-client.ts";
 import { check } from "./check.ts";
+import { crashCode } from "./crash-code.ts";
 import { demo } from "./demo/demo.ts";
 import type { CliIo } from "./io.ts";
 import { override } from "./override.ts";
@@ -157,7 +158,7 @@ export function createProgram(parts: ProgramParts): {
         if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
         if (!(error instanceof EngineError)) throw error;
         io.stderr.write(`slogate: ${error.message}\n`);
-        return error.code === "CONFIG_INVALID" ? USAGE : 1;
+        return error.code === "CONFIG_INVALID" ? USAGE : crashCode(argv);
       }
       return exitCode;
     },
