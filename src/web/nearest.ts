@@ -23,7 +23,7 @@ export function unknownSlo(
   };
 }
 
-/** The known name most like `name`: one letter or a third of them may differ, or it contains `name`. */
+/** The known name most like `name`: one letter or a third of them may differ, or one contains the other. */
 export function nearest(name: string, known: readonly string[]): string | null {
   if (name === "" || name.length > LONGEST_NAME) return null;
   const wanted = name.toLowerCase();
@@ -37,7 +37,11 @@ export function nearest(name: string, known: readonly string[]): string | null {
     }
   }
   if (best !== null || wanted.length < 3) return best;
-  return known.find((candidate) => candidate.toLowerCase().includes(wanted)) ?? null;
+  return (
+    known.find((candidate) => candidate.toLowerCase().includes(wanted)) ??
+    known.find((candidate) => candidate.length >= 3 && wanted.includes(candidate.toLowerCase())) ??
+    null
+  );
 }
 
 /** Letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */

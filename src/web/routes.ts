@@ -10,6 +10,7 @@ import type { EventStream } from "./events.ts";
 import { unknownSlo } from "./nearest.ts";
 import { parseClearAuthor, parseOverride, readJsonBody } from "./override-request.ts";
 import { type loadPage, sendPageFile } from "./page-files.ts";
+import { requireKnownParameters } from "./query.ts";
 
 /** What the routes answer from. */
 export interface RouteSources {
@@ -37,6 +38,8 @@ interface Call {
 
 interface Route {
   readonly path: RegExp;
+  /** Parameters of the query by method; none where left out. */
+  readonly parameters?: Readonly<Record<string, readonly string[]>>;
   readonly methods: Readonly<Record<string, (call: Call) => void | Promise<void>>>;
 }
 
@@ -58,11 +61,12 @@ export function createRouter(
       sendPageFile(request, response, file);
       return;
     }
-    for (const { path, methods } of routes) {
+    for (const { path, methods, parameters } of routes) {
       const match = path.exec(url.pathname);
       if (match === null) continue;
       const handle = methods[method];
       if (handle === undefined) throw methodNotAllowed(request, Object.keys(methods));
+      requireKnownParameters(url.searchParams, parameters?.[method] ?? []);
       await handle({ request, response, query: url.searchParams, slo: decoded(match[1] ?? "") });
       return;
     }
@@ -91,6 +95,7 @@ function createRoutes(sources: RouteSources, events: EventStream): readonly Rout
     { path: /^\/v1\/gates\/?$/, methods: { GET: reading((call) => sendAll(sources, call)) } },
     {
       path: /^\/v1\/gates\/([^/]+)$/,
+      parameters: { GET: ["version"] },
       methods: {
         GET: json(({ slo, query }) => {
           const version = query.get("version");
@@ -116,6 +121,8 @@ function createRoutes(sources: RouteSources, events: EventStream): readonly Rout
     },
     {
       path: /^\/v1\/events$/,
+      // EventSources that can send a token are made with libraries, which may tell the last id so.
+      parameters: { GET: ["slo", "lastEventId"] },
       methods: {
         GET: reading(({ request, response, query }) => {
           const slos = query.getAll("slo");
@@ -126,6 +133,7 @@ function createRoutes(sources: RouteSources, events: EventStream): readonly Rout
     },
     {
       path: /^\/v1\/overrides\/([^/]+)$/,
+      parameters: { DELETE: ["author"] },
       methods: {
         POST: (call) => setOverride(sources, call),
         DELETE: (call) => clearOverride(sources, call),

@@ -125,6 +125,36 @@ describe("the HTTP API", () => {
     expect((await json("/v1/overrides/pay")).response.headers.get("allow")).toBe("POST, DELETE");
   });
 
+  it.each([
+    ["/v1/gates/pay?service-version=1.4", ["version"], "version"],
+    ["/v1/gates/pay?version=1.4&Version=1.5", ["version"], "version"],
+    ["/v1/gates?slo=pay", [], null],
+    ["/v1/gates/pay/history?limit=3", [], null],
+    ["/v1/slos/pay/series?from=0", [], null],
+    ["/v1/events?slos=pay", ["slo", "lastEventId"], "slo"],
+    ["/metrics?name=x", [], null],
+    ["/healthz?verbose", [], null],
+    ["/readyz?verbose", [], null],
+  ])("refuses a parameter that it does not know: %s", async (path, known, nearest) => {
+    await start();
+    const { status, body } = await json(path);
+    expect(status).toBe(400);
+    expect(body.error).toMatchObject({ code: "unknown-parameter", known, nearest });
+    const hint = nearest === null ? "takes no parameters" : `did you mean "${nearest}"? known: `;
+    expect(body.error.message).toContain(hint);
+  });
+
+  it("takes what libraries for events and the page's address may carry", async () => {
+    await start();
+    const stop = new AbortController();
+    const events = await call("/v1/events?slo=pay&slo=cart&lastEventId=snapshot", {
+      signal: stop.signal,
+    });
+    expect(events.status).toBe(200);
+    stop.abort();
+    for (const path of ["/?at=1", "/page.js?v=2"]) expect((await call(path)).status).toBe(200);
+  });
+
   it("bears a request target that is no path", async () => {
     await start();
     const status = await new Promise<number | undefined>((resolve, reject) => {
@@ -248,6 +278,13 @@ describe("POST /v1/overrides", () => {
     expect(logged).toEqual(["override set"]);
   });
 
+  it("takes no parameter of the query for a key of the body", async () => {
+    await start();
+    const { body: answer } = await post(body, {}, "pay?for=4h");
+    expect(answer.error.message).toContain("this address takes no parameters");
+    expect(source.overrides).toEqual([]);
+  });
+
   it("takes a time with a zone instead of a length", async () => {
     await start();
     const { for: _, ...rest } = body;
@@ -312,6 +349,8 @@ describe("POST /v1/overrides", () => {
     await start();
     const init = { method: "DELETE", headers: { authorization: `Bearer ${TOKEN}` } };
     expect((await json("/v1/overrides/pay", init)).body.error.message).toContain("?author=ana");
+    const wrong = await json("/v1/overrides/pay?author=ana&auther=bo", init);
+    expect(wrong.body.error.message).toContain('no parameter is named "auther" here');
     expect((await json("/v1/overrides/pay?author=ana", init)).status).toBe(200);
     expect(source.cleared).toEqual([{ slo: "pay", author: "ana" }]);
     expect((await json("/v1/overrides/pay?author=ana", { method: "DELETE" })).status).toBe(401);
