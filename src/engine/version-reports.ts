@@ -1,6 +1,7 @@
 import { SILENT_S } from "../burn/version-watch.ts";
+import { stateForVersion } from "../decide/for-version.ts";
 import { NO_VERSION } from "../model/delta.ts";
-import type { GateStateName, VersionReport } from "../model/gate.ts";
+import type { VersionReport } from "../model/gate.ts";
 import { SECOND, type UnixMs } from "../model/time.ts";
 import type { Track } from "./track.ts";
 
@@ -23,22 +24,18 @@ export function versionReports(
   const since = track.breach === null ? second : track.breach.evidence.since / SECOND;
   const known = track.versions.list().filter(({ id }) => id !== NO_VERSION);
   const seen = known.filter(({ heard }) => second - heard <= IN_VIEW_S);
-  const blamed = seen.some((v) => v.blamed && second - v.heard <= SILENT_S);
+  const serves = (heard: number) => second - heard <= SILENT_S || heard >= since;
+  const guiltyServes = seen.some((v) => v.blamed && serves(v.heard));
   return seen.map((v) => {
     const beyond = Math.max(0, v.bad - v.total * (1 - track.slo.objective));
     return {
       version: nameOf(v.id),
-      state: stateOf(v.blamed, blamed, track.gate.state),
+      state: stateForVersion(track.gate, v.blamed, guiltyServes),
       total: v.total,
       bad: v.bad,
       budgetSpent: budget > 0 ? beyond / budget : null,
       suspect: v.blamed,
-      serving: second - v.heard <= SILENT_S || v.heard >= since,
+      serving: serves(v.heard),
     };
   });
-}
-
-function stateOf(suspect: boolean, anySuspect: boolean, gate: GateStateName): GateStateName {
-  if (suspect) return "closed";
-  return anySuspect && gate === "closed" ? "open" : gate;
 }

@@ -107,6 +107,7 @@ export interface ForecastReport {
 
 export interface VersionReport {
   readonly version: string;
+  /** What is answered to whoever asks about this version alone. */
   readonly state: GateStateName;
   readonly total: number;
   readonly bad: number;

@@ -199,6 +199,50 @@ describe("an innocent version", () => {
   });
 });
 
+describe("the state of each version in the SLO's decision", () => {
+  /** Per reason of the gate, what was said of each version; every second it is what is answered to who asks for it. */
+  function seen(rig: GateRig, seconds: number, old: [number, number], fresh: [number, number]) {
+    const phases = new Set<string>();
+    for (let s = 0; s < seconds; s++) {
+      run(rig, 1, old, fresh);
+      const { reason, versions } = rig.gate();
+      const states = versions.map(({ version, state }) => `${version} ${state}`);
+      const answers = versions.map(
+        ({ version }) => `${version} ${rig.gates.get("pay", version)!.state}`,
+      );
+      expect(states, reason).toEqual(answers);
+      phases.add(`${reason}: ${states.join(", ")}`);
+    }
+    return [...phases];
+  }
+
+  it("is what is answered for it, from a bad rollout to the end of its trouble", () => {
+    const rig = established();
+    expect(seen(rig, 120, [900, 0], [100, 50])).toContain("bad-version: 3 closed, 2 open");
+    // Rolled back: two minutes later the burn holds the gate, and the blame still lets others pass.
+    const after = seen(rig, 900, [1000, 0], [0, 0]);
+    expect(after).toContain("fast-burn: 3 closed, 2 open");
+    expect(after.at(-1)).toBe("ok: 3 closed, 2 open");
+  });
+
+  it.each([
+    ["closed", "override: 3 closed, 2 closed"],
+    ["open", "override: 3 open, 2 open"],
+  ] as const)("is the override's for all: %s", (state, said) => {
+    const rig = established();
+    run(rig, 120, [900, 0], [100, 50]);
+    const times = { createdAt: rig.now, expiresAt: rig.now + 3_600_000 };
+    rig.gates.override("pay", { slo: "pay", state, author: "ana", reason: "drill", ...times });
+    expect(seen(rig, 5, [900, 0], [100, 50])).toEqual([said]);
+  });
+
+  it("is closed for all when the budget is spent", () => {
+    const rig = new GateRig([slo({ plannedRequests: 3_000_000 })]);
+    run(rig, 1800, [990, 0], [0, 0]);
+    expect(seen(rig, 200, [900, 0], [100, 50]).at(-1)).toBe("budget-exhausted: 3 closed, 2 closed");
+  });
+});
+
 describe("the versions in view", () => {
   it("are bounded: beyond sixteen the longest silent goes, and counts of the rest go to other", () => {
     const rig = new GateRig([slo()]);

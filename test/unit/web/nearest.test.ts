@@ -10,7 +10,7 @@ describe("nearest", () => {
     ["checkout", "checkout-latency"],
     ["paymnet-latecny", "payment-latency"],
     ["paymnt-latncy", "payment-latency"],
-    ["my-payment-latency-slo", "payment-latency"],
+    ["the-new-payment-latency-slo-of-us", "payment-latency"],
   ])("finds for %s %s", (name, expected) => {
     expect(nearest(name, known)).toBe(expected);
   });
