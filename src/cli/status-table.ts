@@ -21,11 +21,22 @@ const STATE_ORDER: Readonly<Record<GateStateName, number>> = { closed: 0, unknow
 const GAP = "  ";
 /** A reason cut shorter than this tells nothing. */
 const LEAST_WHY = 24;
-const LEAST_NAME = 8;
+const LEAST_NAME = 5;
 
-const STATE: Column = { title: "GATE", cell: (_, state) => `${STATE_SHAPE[state]} ${state}` };
+const STATE: Column = {
+  title: "GATE",
+  cell: (d, state, now) => {
+    const remark = allowance(d, state, now);
+    return `${STATE_SHAPE[state]} ${state}${remark === null ? "" : `, ${remark}`}`;
+  },
+};
+/** Where names would have to be cut otherwise. The shape still tells the state. */
+const SHORT_STATE: Column = {
+  title: "GATE",
+  cell: (d, state, now) => `${STATE_SHAPE[state]} ${allowance(d, state, now) ?? state}`,
+};
 const NAME: Column = { title: "SLO", cell: (d) => d.slo };
-const REASON: Column = { title: "REASON", cell: (d, state) => reason(d, state) };
+const REASON: Column = { title: "REASON", cell: reason };
 const BURN: Column = { title: "BURN", isNumber: true, cell: burn };
 const BUDGET: Column = {
   title: "BUDGET LEFT",
@@ -42,7 +53,7 @@ const SINCE: Column = {
 };
 const WHY: Column = { title: "WHY", cell: (d) => singleLine(d.message) };
 
-const COLUMNS = [STATE, NAME, REASON, BURN, BUDGET, SPENT, SINCE];
+const COLUMNS = [STATE, SHORT_STATE, NAME, REASON, BURN, BUDGET, SPENT, SINCE];
 /** What a narrow terminal does without, first to last. */
 const DISPENSABLE = [SPENT, SINCE, BUDGET, REASON, BURN];
 
@@ -62,11 +73,12 @@ export function statusTable(
     Math.max(column.title.length, ...(cells.get(column) ?? []).map((text) => text.length));
   const total = (columns: readonly Column[]): number =>
     columns.reduce((sum, column) => sum + width(column), (columns.length - 1) * GAP.length);
-  let shown: readonly Column[] = COLUMNS;
+  let shown: readonly Column[] = COLUMNS.filter((column) => column !== SHORT_STATE);
   for (const column of DISPENSABLE) {
     if (total(shown) <= settings.columns) break;
     shown = shown.filter((kept) => kept !== column);
   }
+  if (total(shown) > settings.columns) shown = [SHORT_STATE, NAME];
   const missing = Math.max(0, total(shown) - settings.columns);
   const sized = (column: Column, text: string): string => {
     const most = column === NAME ? Math.max(LEAST_NAME, width(NAME) - missing) : width(column);
@@ -83,7 +95,7 @@ export function statusTable(
     ...rows.map(({ d, state }, i) => {
       const text = line((column) => cells.get(column)?.[i] ?? "", WHY.cell(d, state, now));
       if (!settings.colour) return text;
-      const length = width(STATE);
+      const length = width(shown[0] ?? STATE);
       return `${STATE_COLOUR[state]}${text.slice(0, length)}${RESET}${text.slice(length)}`;
     }),
   ];
@@ -96,8 +108,18 @@ export function countStates(decisions: readonly DecisionMessage[], now: UnixMs):
   return `${count.closed} closed, ${count.unknown} unknown, ${count.open} open`;
 }
 
-function reason(d: DecisionMessage, state: GateStateName): string {
-  if (state !== d.state) return "expired";
+/** What `allowed` says where the state alone does not: an expired decision allows nothing, as for `check`. */
+function allowance(
+  d: DecisionMessage,
+  state: GateStateName,
+  now: UnixMs,
+): "allowed" | "not allowed" | null {
+  if (state === "unknown") return d.allowed && !isExpired(d, now) ? "allowed" : "not allowed";
+  return state === "closed" && d.allowed ? "allowed" : null;
+}
+
+function reason(d: DecisionMessage, _: GateStateName, now: UnixMs): string {
+  if (isExpired(d, now)) return "expired";
   return d.mode === "shadow" ? `${d.reason}, shadow` : d.reason;
 }
 

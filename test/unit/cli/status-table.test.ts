@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { countStates, statusTable } from "../../../src/cli/status-table.ts";
+import type { GateDecision } from "../../../src/model/gate.ts";
 import { decisionMessage } from "../../../src/publish/message.ts";
 import { AT, decision, open } from "../../support/decisions.ts";
 
@@ -18,11 +19,11 @@ const table = (columns: number, colour = false) => statusTable(gates, { columns,
 
 describe("the status table", () => {
   it("shows closed gates first, then unknown ones, then open ones", () => {
-    expect(table(130)).toEqual([
-      "GATE       SLO                   REASON          BURN  BUDGET LEFT  SPENT IN  FOR   WHY",
-      "■ closed   payment-availability  fast-burn  41.2/15.9       71.0 %  11 h      30 s  burn rate 41.2 over 5m and 15.9 over 1h",
-      "? unknown  search                stale         -/12.3            -  -         30 s  burn rate 0.4 over 5m and 0.3 over 1h",
-      "○ open     cart-availability     ok         0.40/0.30       71.0 %  11 h      30 s  burn rate 0.4 over 5m and 0.3 over 1h",
+    expect(table(140)).toEqual([
+      "GATE                SLO                   REASON          BURN  BUDGET LEFT  SPENT IN  FOR   WHY",
+      "■ closed            payment-availability  fast-burn  41.2/15.9       71.0 %  11 h      30 s  burn rate 41.2 over 5m and 15.9 over 1h",
+      "? unknown, allowed  search                stale         -/12.3            -  -         30 s  burn rate 0.4 over 5m and 0.3 over 1h",
+      "○ open              cart-availability     ok         0.40/0.30       71.0 %  11 h      30 s  burn rate 0.4 over 5m and 0.3 over 1h",
     ]);
   });
 
@@ -34,14 +35,31 @@ describe("the status table", () => {
     expect(table(24)[1]).toBe("■ closed   payment-avai…");
   });
 
-  it("takes an expired decision for unknown, whatever it says", () => {
-    const [, line] = statusTable([decisionMessage(open("a", { validUntil: AT }))], {
-      columns: 80,
-      now: AT,
-      colour: false,
-    });
-    expect(line).toMatch(/^\? unknown {2}a +expired/);
+  it("says whether an unknown gate is allowed, and of a closed one when it is, at any width", () => {
+    const at = (columns: number, over: Partial<GateDecision>): string | undefined =>
+      statusTable([decisionMessage(decision(over))], { columns, now: AT, colour: false })[1];
+    const unknown = { state: "unknown", reason: "stale" } as const;
+    for (const columns of [1000, 80, 44]) {
+      expect(at(columns, { ...unknown, allowed: true })).toMatch(/^\? unknown, allowed {2}payment/);
+      expect(at(columns, { ...unknown, allowed: false })).toMatch(
+        /^\? unknown, not allowed {2}pay/,
+      );
+      expect(at(columns, { mode: "shadow", allowed: true })).toMatch(
+        /^■ closed, allowed {2}payment/,
+      );
+    }
+    expect(at(30, { ...unknown, allowed: true })).toBe("? allowed  payment-availabili…");
+    expect(at(20, { ...unknown, allowed: false })).toBe("? not allowed  paym…");
   });
+
+  it.each(["open", "unknown"] as const)(
+    "takes an expired decision for unknown and not allowed, whatever it says: %s",
+    (state) => {
+      const expired = decisionMessage(open("a", { state, validUntil: AT }));
+      const [, line] = statusTable([expired], { columns: 80, now: AT, colour: false });
+      expect(line).toMatch(/^\? unknown, not allowed {2}a +expired/);
+    },
+  );
 
   it("colours the state only", () => {
     expect(table(24, true)[1]).toBe("\u001b[31m■ closed \u001b[0m  payment-avai…");
