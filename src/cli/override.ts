@@ -2,7 +2,15 @@ import { userInfo } from "node:os";
 import { formatDuration, parseFixedDuration } from "../config/duration.ts";
 import { EngineError } from "../model/errors.ts";
 import { readDecision } from "../publish/parse.ts";
-import { type ApiCall, apiToken, callApi, errorMessage, serverUrl } from "./api-client.ts";
+import { singleLine } from "../publish/sentence.ts";
+import {
+  type ApiAnswer,
+  type ApiCall,
+  apiToken,
+  callApi,
+  errorMessage,
+  serverUrl,
+} from "./api-client.ts";
 import type { CliIo } from "./io.ts";
 import { gateLine } from "./words.ts";
 
@@ -45,12 +53,15 @@ export async function override(options: OverrideOptions, io: CliIo): Promise<num
     const { path, call } = toCall(options, io);
     const answer = await callApi(server, path, call);
     if (answer.status !== 200) {
-      io.stderr.write(`slogate: ${errorMessage(answer)}\n`);
+      io.stderr.write(`slogate: ${refusal(answer)}\n`);
       return REFUSED;
     }
-    const parsed = readDecision((answer.body as { data?: unknown } | null)?.data);
+    const body = answer.body as { data?: unknown; cleared?: unknown } | null;
+    const parsed = readDecision(body?.data);
     const now = "decision" in parsed ? gateLine(parsed.decision, Date.now()) : options.slo;
-    io.stdout.write(`${options.clear ? "override cleared" : "overridden"}. ${now}\n`);
+    const nothingSet = body?.cleared === false;
+    const done = nothingSet ? "no override was set" : "override cleared";
+    io.stdout.write(`${options.clear ? done : "overridden"}. ${now}\n`);
     return DONE;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
@@ -58,6 +69,17 @@ export async function override(options: OverrideOptions, io: CliIo): Promise<num
     return error.code === "SERVER_UNREACHABLE" ? UNREACHABLE : USAGE;
   }
 }
+
+/** What the engine does not like of an override it calls by the keys of its API: here they are options. */
+function refusal(answer: ApiAnswer): string {
+  const { error } = answer.body as { error?: { problems?: unknown } };
+  if (answer.status !== 400 || !Array.isArray(error?.problems)) return errorMessage(answer);
+  const problems = error.problems.map((problem) => `--${singleLine(String(problem))}`);
+  return `${problems.join("; ")}; for example ${EXAMPLE}`;
+}
+
+const EXAMPLE =
+  'slogate override payment-availability --open --for 2h --reason "fix for incident 42"';
 
 function usageProblem(options: OverrideOptions, io: CliIo): string | null {
   const actions = [options.open, options.close, options.clear].filter((on) => on === true);

@@ -98,7 +98,10 @@ export function createProgram(parts: ProgramParts): {
 
   program
     .command("override")
-    .description("break-glass: open or close a gate for a while, or give it back")
+    .description(
+      "break-glass: open or close a gate for a while, or give it back. " +
+        "Exit code 0 done, 1 refused by the engine, 3 unreachable; 2 wrong use",
+    )
     .argument("<slo>", "name of the SLO")
     .option("--open", "let everything pass")
     .option("--close", "let nothing pass")

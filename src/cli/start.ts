@@ -21,7 +21,6 @@ import type { Slo } from "../model/slo.ts";
 import { SECOND } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DecisionSink } from "../ports/decision-sink.ts";
-import type { OverrideControl } from "../ports/gate-reader.ts";
 import type { Journalled } from "../ports/journalled.ts";
 import type { Log } from "../ports/log.ts";
 import { newReceiverCounters } from "../ports/metrics.ts";
@@ -178,7 +177,7 @@ async function build(
     endpoint: settings.api.http.endpoint,
     tls: settings.api.http.tls,
     reader: engine,
-    overrides: audited(engine, log),
+    overrides: engine,
     readiness: {
       ready: () => {
         if (stopping) return { ok: false, message: "shutting down" };
@@ -287,24 +286,6 @@ async function openJournal(
   await journal.flush();
   await stateFile.migrated();
   return journal;
-}
-
-/** Who has overridden what stands in the log too, not only in decisions. */
-function audited(control: OverrideControl, log: Log): OverrideControl {
-  return {
-    set: (override) => {
-      const problem = control.set(override);
-      const { slo, state, author, reason, expiresAt } = override;
-      const until = new Date(expiresAt).toISOString();
-      if (problem === null) log.info("a gate is overridden", { slo, state, author, reason, until });
-      return problem;
-    },
-    clear: (slo, author) => {
-      const problem = control.clear(slo, author);
-      if (problem === null) log.info("an override has been taken back", { slo, author });
-      return problem;
-    },
-  };
 }
 
 /** Takes over changed SLO files; what is not sound leaves the running SLOs in force, and says so. */

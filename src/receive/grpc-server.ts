@@ -7,9 +7,10 @@ import type {
 } from "node:http2";
 import { createServer as createNetServer, Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { addressUnavailable, hostPort } from "../model/address.ts";
 import type { GrpcReceiverSettings } from "../model/receiver-settings.ts";
 import { ageOptions } from "./connection-age.ts";
-import { addressUnavailable, hostPort, readTls, type TlsMaterial } from "./listen.ts";
+import { readTls, type TlsMaterial } from "./listen.ts";
 
 /** Returns true when it has taken the stream; it must then answer it. */
 export type TakeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;

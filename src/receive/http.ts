@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { status as Grpc } from "@grpc/grpc-js";
+import { addressUnavailable } from "../model/address.ts";
 import type { ReceiverSettings } from "../model/receiver-settings.ts";
 import type { Refusal } from "../model/refusal.ts";
 import type { ReceiverCounters } from "../ports/metrics.ts";
@@ -15,7 +16,7 @@ import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import { ConnectionAges } from "./connection-age.ts";
 import { answerRefusal, answerStatus, HttpExport } from "./http-export.ts";
 import type { InFlight } from "./limits.ts";
-import { addressUnavailable, readTls } from "./listen.ts";
+import { readTls } from "./listen.ts";
 import { Intake } from "./open-request.ts";
 import {
   SHUTTING_DOWN,

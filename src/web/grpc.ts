@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { createServer as createNetServer } from "node:net";
 import {
   Server,
   ServerCredentials,
@@ -7,6 +8,7 @@ import {
   type sendUnaryData,
   status,
 } from "@grpc/grpc-js";
+import { addressUnavailable, hostPort } from "../model/address.ts";
 import type { DecisionMessage } from "../model/decision-message.ts";
 import { EngineError } from "../model/errors.ts";
 import type { GateDecision } from "../model/gate.ts";
@@ -14,6 +16,7 @@ import { MINUTE, SECOND } from "../model/time.ts";
 import type { GateReader } from "../ports/gate-reader.ts";
 import { metadataCarries } from "./auth.ts";
 import { decisionProto, loadGateService } from "./gate-service.ts";
+import { listen } from "./listen.ts";
 import { unknownSlo } from "./nearest.ts";
 import type { TlsFiles } from "./server.ts";
 
@@ -36,6 +39,8 @@ export interface GateServiceServer {
   close(): Promise<void>;
 }
 
+/** Its place in the configuration. */
+const KEY = "api.grpc";
 /** Each holds a queue of its own; whoever is beyond them can ask again, or read the events over HTTP. */
 const MAX_WATCHES = 1000;
 /** Watchers that vanished without closing their connection are found within these. */
@@ -173,16 +178,15 @@ function notFound(reader: Pick<GateReader, "names">, slo: string) {
 }
 
 async function bind(server: Server, { endpoint, tls }: GateServiceSettings): Promise<number> {
-  const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   const credentials = tls ? await tlsCredentials(tls) : ServerCredentials.createInsecure();
+  // An address that is taken is found here: grpc-js would also write to stderr about it.
+  const probe = createNetServer();
+  await listen(probe, KEY, endpoint);
+  await new Promise((resolve) => probe.close(resolve));
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${endpoint.port}`, credentials, (cause, port) => {
-      if (cause === null) return resolve(port);
-      const why = /EADDRINUSE/.test(cause.message)
-        ? "is used by another process"
-        : `cannot be used: ${cause.message}`;
-      const message = `api.grpc: ${host}:${endpoint.port} ${why}`;
-      reject(new EngineError("ADDRESS_UNAVAILABLE", message, { cause }));
+    server.bindAsync(hostPort(endpoint.host, endpoint.port), credentials, (cause, port) => {
+      if (cause === null) resolve(port);
+      else reject(addressUnavailable(KEY, endpoint, cause));
     });
   });
 }

@@ -192,18 +192,23 @@ async function setOverride(sources: RouteSources, call: Call): Promise<void> {
 async function clearOverride(sources: RouteSources, call: Call): Promise<void> {
   requireWriter(call.request, sources.writeToken);
   const { reader, overrides, log } = sources;
-  if (reader.get(call.slo) === null) fail(reader, call.slo);
+  const present = reader.get(call.slo) ?? fail(reader, call.slo);
   const author = parseClearAuthor(call.query);
   const refused = overrides.clear(call.slo, author);
   if (refused !== null) throw new ApiError(409, "refused", refused);
-  log.warn("override cleared", { slo: call.slo, author });
-  answerWithPresent(sources, call);
+  const cleared = present.override !== null;
+  if (cleared) log.warn("override cleared", { slo: call.slo, author });
+  answerWithPresent(sources, call, { cleared });
 }
 
-function answerWithPresent({ reader, message }: RouteSources, call: Call): void {
+function answerWithPresent(
+  { reader, message }: RouteSources,
+  call: Call,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
   const decision = reader.get(call.slo);
   const data = decision === null ? null : message(decision);
-  sendJson(call.request, call.response, 200, { data });
+  sendJson(call.request, call.response, 200, { data, ...more });
 }
 
 function fail(reader: GateReader, slo: string): never {

@@ -7,6 +7,7 @@ import { SECOND } from "../model/time.ts";
 import type { Log } from "../ports/log.ts";
 import { ApiError, sendError } from "./answer.ts";
 import { type EventStreamSettings, eventStream } from "./events.ts";
+import { listen } from "./listen.ts";
 import { loadPage } from "./page-files.ts";
 import { createRouter, type RouteSources } from "./routes.ts";
 
@@ -50,7 +51,9 @@ export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> 
   server.headersTimeout = 10 * SECOND;
   server.requestTimeout = 30 * SECOND;
   server.maxConnections = 2_000;
-  await listen(server, endpoint);
+  await listen(server, "api.http", endpoint);
+  // A connection that could not be accepted (no file handle left) must not end the engine.
+  server.on("error", () => undefined);
   const { port } = server.address() as AddressInfo;
   const shownHost = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   return {
@@ -85,22 +88,6 @@ async function buildServer(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new EngineError("CONFIG_INVALID", `api.http.tls: ${why}`, { cause });
   }
-}
-
-function listen(server: Server, { host, port }: HttpApiSettings["endpoint"]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === "EADDRINUSE" ? "is used by another process" : cause.message;
-      const message = `api.http: ${host}:${port} ${why}`;
-      reject(new EngineError("ADDRESS_UNAVAILABLE", message, { cause }));
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners("error");
-      // A connection that could not be accepted (no file handle left) must not end the engine.
-      server.on("error", () => undefined);
-      resolve();
-    });
-  });
 }
 
 function answerError(

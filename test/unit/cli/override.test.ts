@@ -44,10 +44,16 @@ describe("override", () => {
   });
 
   it("gives a gate back to the engine", async () => {
+    await run(opening);
     const { code, out } = await run({ clear: true });
     expect(code).toBe(0);
     expect(out).toMatch(/^override cleared\. pay:/);
     expect(source.cleared).toEqual([{ slo: "pay", author: "ana" }]);
+  });
+
+  it("says so when there is nothing to give back", async () => {
+    const { code, out } = await run({ clear: true });
+    expect([code, out]).toEqual([0, expect.stringMatching(/^no override was set\. pay: closed /)]);
   });
 
   it("takes the token from the option before the environment", async () => {
@@ -76,12 +82,23 @@ describe("override", () => {
   it.each([
     [{ token: "wrong" }, "needs the token of api.auth.write"],
     [{ slo: "pax" }, 'did you mean "pay"?'],
-    [{ for: "90d" }, "at most 30 days"],
   ])("exits 1 when the engine refuses %j", async (over, words) => {
     const { code, err } = await run({ ...opening, ...over });
     expect(code).toBe(1);
     expect(err).toContain(words);
     expect(source.overrides).toEqual([]);
+  });
+
+  it.each([
+    ['--for: must be at most 30 days ahead, found "400d"', { for: "400d" }],
+    ["--reason: must be at most 1000 characters, found 2000", { reason: "x".repeat(2000) }],
+    ["--author: must be one line", { clear: true, open: false, author: "a\nb" }],
+  ])("speaks of options where the engine speaks of keys: %s", async (words, over) => {
+    const { code, err } = await run({ ...opening, ...over });
+    expect(code).toBe(1);
+    expect(err).toContain(words);
+    expect(err).toMatch(/; for example slogate override payment-availability --open --for 2h /);
+    expect(err).not.toMatch(/[{?]/);
   });
 
   it("exits 3 when the engine cannot be reached", async () => {

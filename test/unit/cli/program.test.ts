@@ -61,6 +61,14 @@ describe.concurrent("the command line", () => {
     expect(stdout.replace(/\s+/g, " ")).toContain("SLOGATE_SERVER, else http://127.0.0.1:8484");
   });
 
+  it.each([
+    ["check", "Exit code 0 allowed, 1 closed, 3 not known; 2 wrong use"],
+    ["override", "Exit code 0 done, 1 refused by the engine, 3 unreachable; 2 wrong use"],
+  ])("explains the exit codes of %s", async (command, words) => {
+    const { stdout } = await slogate(command, "--help");
+    expect(stdout.replace(/\s+/g, " ")).toContain(words);
+  });
+
   it("says its version", async () => {
     expect((await slogate("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

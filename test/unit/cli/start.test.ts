@@ -100,6 +100,29 @@ describe("startEngine", () => {
     expect(again.engine.get("pay")).toMatchObject({ state: "open", epoch: 2 });
   });
 
+  it("logs an override and its end once each", async () => {
+    const base = settings();
+    const auth = { ...base.api.auth, writeToken: "s3cret-token" };
+    const { addresses } = await start({ settings: { ...base, api: { ...base.api, auth } } });
+    const headers = {
+      authorization: "Bearer s3cret-token",
+      "content-type": "application/json",
+    };
+    const body = JSON.stringify({ state: "open", for: "2h", reason: "drill", author: "ann" });
+    const url = `${addresses.api}/v1/overrides/pay`;
+    logged.length = 0;
+    expect((await fetch(url, { method: "POST", headers, body })).status).toBe(200);
+    const clear = { method: "DELETE", headers: { authorization: headers.authorization } };
+    for (const cleared of [true, false]) {
+      const answer = await fetch(`${url}?author=ann`, clear);
+      expect(await answer.json()).toMatchObject({ cleared });
+    }
+    expect(logged.filter((line) => line.includes("overrid"))).toEqual([
+      "override set",
+      "override cleared",
+    ]);
+  });
+
   it("leaves nothing running when an address is taken", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => taken.once("listening", resolve));

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { type Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { decisionMessage } from "../../../src/publish/message.ts";
 import { loadGateService } from "../../../src/web/gate-service.ts";
 import { type GateServiceServer, startGateService } from "../../../src/web/grpc.ts";
@@ -222,14 +222,22 @@ it("asks for the token when one is configured", async () => {
   expect(errors[0]?.code).toBe(status.UNAUTHENTICATED);
 });
 
-it("says so when the address is taken", async () => {
+it("says what to do when the address is taken, and nothing else writes about it", async () => {
+  const written = vi.spyOn(console, "error").mockImplementation(() => undefined);
   await start();
   const taken = createServer().listen(0, host);
   await new Promise((resolve) => taken.once("listening", resolve));
   const { port } = taken.address() as { port: number };
   await expect(
     startGateService({ endpoint: { host, port }, reader: source, message: decisionMessage }),
-  ).rejects.toMatchObject({ code: "ADDRESS_UNAVAILABLE" });
+  ).rejects.toMatchObject({
+    code: "ADDRESS_UNAVAILABLE",
+    message: expect.stringMatching(
+      /^api\.grpc\.endpoint: cannot listen on .* or choose another port in api\.grpc\.endpoint$/,
+    ),
+  });
+  expect(written.mock.calls).toEqual([]);
+  written.mockRestore();
   taken.close();
 });
 
