@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { EngineError } from "../model/errors.ts";
+import { nearest } from "../web/nearest.ts";
 import type { Reading } from "./replay/progress.ts";
 
 /** One row of past counts: an interval of one SLO, or a late part of it. */
@@ -27,12 +28,14 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
  * Rows of a CSV file by its header; gunzipped when the name ends in .gz, standard input for "-".
  *
  * @param reading is told how far the file was read
+ * @param warn is told of what is not wrong but may not be meant: unknown columns, and the first row that goes back in time
  * @throws EngineError CONFIG_INVALID with the line and what was found there
  */
 export async function* readCounts(
   path: string,
   stdin: Readable,
   reading: Reading,
+  warn: (message: string) => void,
 ): AsyncGenerator<CountsRow> {
   const file = path === "-" ? stdin : createReadStream(path);
   if (file instanceof ReadStream) {
@@ -44,12 +47,20 @@ export async function* readCounts(
   if (source !== file) file.on("error", (error: Error) => source.destroy(error));
   let header: Header | null = null;
   let line = 0;
+  const order = new Order();
   try {
     for await (const text of createInterface({ input: source, crlfDelay: Infinity })) {
       line++;
       if (text.trim() === "" || text.startsWith("#")) continue;
-      if (header === null) header = readHeader(text.replace(BYTE_ORDER_MARK, ""), path, line);
-      else yield readRow(text, header, path, line);
+      if (header === null) {
+        header = readHeader(text.replace(BYTE_ORDER_MARK, ""), path, line);
+        for (const problem of unknownColumns(header)) warn(`${path}:${line}: ${problem}`);
+        continue;
+      }
+      const row = readRow(text, header, path, line);
+      const problem = order.problem(row);
+      if (problem !== null) warn(`${path}:${line}: ${problem}`);
+      yield row;
     }
   } catch (error) {
     if (error instanceof EngineError) throw error;
@@ -82,6 +93,37 @@ function readHeader(text: string, path: string, line: number): Header {
     );
   }
   return header;
+}
+
+/** Other columns may stand in the file; that one of ours was misspelt would show in nothing but the outcome. */
+function unknownColumns(header: Header): string[] {
+  const free = KNOWN.filter((name) => header[name] === undefined);
+  return Object.keys(header)
+    .filter((name) => name !== "" && !KNOWN.includes(name))
+    .map((name) => {
+      const near = nearest(name, free);
+      const hint = near === null ? `known: ${KNOWN.join(", ")}` : `did you mean ${near}?`;
+      return `the column ${JSON.stringify(name.slice(0, 128))} is not known and ignored; ${hint}`;
+    });
+}
+
+/** Whether rows are in order of time; those with a lag need not be: they are in order of arrival. */
+class Order {
+  private latest = Number.NEGATIVE_INFINITY;
+  private isSaid = false;
+
+  /** What to say of the first row that goes back in time. */
+  problem({ t, lag }: CountsRow): string | null {
+    const { latest } = this;
+    if (lag !== null || this.isSaid) return null;
+    this.latest = Math.max(latest, t);
+    if (t >= latest) return null;
+    this.isSaid = true;
+    return (
+      `t goes back from ${latest} to ${t}: without a lag the row counts as if it had arrived when the later one did; ` +
+      "sort the rows, or tell their lag"
+    );
+  }
 }
 
 function readRow(row: string, header: Header, path: string, line: number): CountsRow {

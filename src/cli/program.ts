@@ -131,7 +131,7 @@ export function createProgram(parts: ProgramParts): {
     .argument("<counts>", "CSV file, also .gz, or - for standard input")
     .requiredOption("--slo <file>", "the SLO")
     .option("--name <slo>", "which SLO of the file")
-    .option("--json", "JSON Lines also on a terminal", io.stdout.isTTY !== true)
+    .option("--json", "JSON Lines also on a terminal; in a pipe always")
     .option("--period-requests <n>", "requests expected in a period", positive)
     .option("--budget-spent <share>", "share of the budget spent before the first row", share)
     .option("--forecast-every <duration>", "also print forecasts, for example every 30m", duration)
@@ -142,7 +142,7 @@ export function createProgram(parts: ProgramParts): {
           counts,
           slo: o.slo,
           name: o.name ?? null,
-          json: o.json,
+          json: o.json === true || io.stdout.isTTY !== true,
           periodRequests: o.periodRequests ?? null,
           budgetSpent: o.budgetSpent ?? null,
           forecastEveryMs: o.forecastEvery ?? null,
@@ -195,7 +195,7 @@ interface OverrideFlags {
 interface ReplayFlags {
   readonly slo: string;
   readonly name?: string;
-  readonly json: boolean;
+  readonly json?: boolean;
   readonly periodRequests?: number;
   readonly budgetSpent?: number;
   readonly forecastEvery?: number;

@@ -57,8 +57,12 @@ export async function replay(options: ReplayOptions, io: CliIo, stdin: Readable)
   );
   const reading: Reading = { bytes: null, bytesRead: () => 0 };
   const progress = new Progress(io, reading);
+  const warn = (message: string): void => {
+    progress.end();
+    io.stderr.write(`slogate: ${message}\n`);
+  };
   let rows = 0;
-  for await (const row of readCounts(counts, stdin, reading)) {
+  for await (const row of readCounts(counts, stdin, reading, warn)) {
     for (const player of players) player.row(row);
     progress.row(++rows);
   }

@@ -69,6 +69,12 @@ describe.concurrent("the command line", () => {
     expect(stdout.replace(/\s+/g, " ")).toContain(words);
   });
 
+  it("explains --json in the same way in a pipe and on a terminal", async () => {
+    const { stdout } = await slogate("replay", "--help");
+    expect(stdout).toContain("JSON Lines also on a terminal; in a pipe always");
+    expect(stdout).not.toContain("default: true");
+  });
+
   it("says its version", async () => {
     expect((await slogate("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

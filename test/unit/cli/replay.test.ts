@@ -309,6 +309,34 @@ describe("replay", () => {
   });
 });
 
+describe("replay: counts that may not be meant so", () => {
+  it("are played without a word when they are", async () => {
+    expect((await play(csv(10))).err).toBe("");
+    const late = "t,total,bad,lag\n0,10,0,5\n5,10,0,5\n0,10,0,12\n";
+    expect((await play(late)).err).toBe("");
+  });
+
+  it("names a column that it does not know, and what may be meant", async () => {
+    const { code, err } = await play("t,total,bad,vesion,note\n0,10,0,1.4,x\n60,10,0,1.4,x\n");
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /^slogate: \S+counts\.csv:1: the column "vesion" is not known and ignored; did you mean version\?\n/,
+    );
+    expect(err).toContain(
+      'the column "note" is not known and ignored; known: t, total, good, bad, version, lag, id\n',
+    );
+  });
+
+  it("tells of the first row that goes back in time without a lag, once", async () => {
+    const { code, err, summary } = await play(
+      "t,total,bad\n0,10,0\n5,10,0\n10,10,0\n5,10,0\n0,10,0\n15,10,0\n",
+    );
+    expect([code, summary.total]).toEqual([0, 60]);
+    expect(err).toMatch(/^slogate: \S+counts\.csv:5: t goes back from 10 to 5: .* sort the rows, /);
+    expect(err.match(/goes back/g)).toHaveLength(1);
+  });
+});
+
 describe("replay: counts that cannot be read", () => {
   it.each([
     ["an empty file", "", /:1: is empty; wanted a header such as "t,total,bad"/],
