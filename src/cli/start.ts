@@ -29,6 +29,7 @@ import { decisionMessage } from "../publish/message.ts";
 import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
 import { startGateService } from "../web/grpc.ts";
 import { startHttpApi } from "../web/server.ts";
+import { dropGarbage } from "./heap-flags.ts";
 import { address, type Receiving, startReceiving } from "./receiving.ts";
 import { buildPublishing, QUEUE_LIMIT } from "./sinks.ts";
 import { everySecond } from "./ticks.ts";
@@ -112,6 +113,7 @@ async function build(
   const slos = effective(options.slos.slos, settings);
   gates.use(slos);
   gates.advance(clock.now());
+  dropGarbage();
   for (const slo of gates.orphaned()) {
     log.warn("a stored override has no SLO now; it is kept", { slo });
   }
