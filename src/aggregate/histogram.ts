@@ -1,4 +1,8 @@
-import { EXP_HISTOGRAM, type PointRecord } from "../decode/point-record.ts";
+import type { PointRecord } from "../decode/point-record.ts";
+import * as points from "../decode/point-record.ts";
+
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
+const { EXP_HISTOGRAM } = points;
 
 /** Bounds come from decimal text, unit conversion and powers of two: equal within this share. */
 const SAME = 1e-9;

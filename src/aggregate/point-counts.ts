@@ -1,16 +1,20 @@
-import {
-  FLAG_NO_RECORDED_VALUE,
-  TEMPORALITY_CUMULATIVE,
-  TEMPORALITY_DELTA,
-} from "../decode/fields.ts";
-import { GAUGE, type PointRecord, SUM } from "../decode/point-record.ts";
-import { COUNT_UNIT } from "../model/delta.ts";
+import * as fields from "../decode/fields.ts";
+import type { PointRecord } from "../decode/point-record.ts";
+import * as points from "../decode/point-record.ts";
+import * as deltas from "../model/delta.ts";
 import type { UnixSecond } from "../model/time.ts";
 import { countAtOrBelow } from "./histogram.ts";
 import type { PointRule } from "./rules.ts";
-import { COUNTED, SERIES_LIMIT, type SeriesStore } from "./series.ts";
+import type { SeriesStore } from "./series.ts";
+import * as outcomes from "./series.ts";
 import { MAX_VALUES } from "./series-rows.ts";
 import type { Tally } from "./tally.ts";
+
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
+const { FLAG_NO_RECORDED_VALUE, TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA } = fields;
+const { GAUGE, SUM } = points;
+const { COUNT_UNIT } = deltas;
+const { COUNTED, SERIES_LIMIT } = outcomes;
 
 /** Why a point gave nothing although a rule asked for it. */
 export type PointRefusal = "no-bucket-bound" | "series-limit" | "unusable";

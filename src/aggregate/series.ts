@@ -1,9 +1,16 @@
-import { KEY_WORDS } from "../decode/key-rows.ts";
+import * as keyRows from "../decode/key-rows.ts";
 import type { PointRecord } from "../decode/point-record.ts";
 import { toDouble } from "../decode/wire.ts";
-import { BASE_LINE_NUMBERS, type BaseLines, emptyBaseLines } from "../model/delta.ts";
+import * as deltas from "../model/delta.ts";
+import { type BaseLines, emptyBaseLines } from "../model/delta.ts";
 import type { UnixMs } from "../model/time.ts";
-import { FIELDS, MAX_VALUES, SEEN_AT, SeriesRows, START, TIME, VALUES } from "./series-rows.ts";
+import * as seriesRows from "./series-rows.ts";
+import { SeriesRows } from "./series-rows.ts";
+
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
+const { FIELDS, MAX_VALUES, SEEN_AT, START, TIME, VALUES } = seriesRows;
+const { KEY_WORDS } = keyRows;
+const { BASE_LINE_NUMBERS } = deltas;
 
 /** What became of a cumulative point whose counts did not become increases. */
 export const COUNTED = 0;

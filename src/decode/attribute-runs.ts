@@ -1,4 +1,8 @@
-import { KEY_WORDS, KeyRows } from "./key-rows.ts";
+import * as keyRows from "./key-rows.ts";
+import { KeyRows } from "./key-rows.ts";
+
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
+const { KEY_WORDS } = keyRows;
 
 const MOST_RUNS = 65_536;
 

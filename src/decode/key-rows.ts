@@ -1,4 +1,6 @@
-export const KEY_WORDS = 4;
+/** Not the exported one: see decision D-072. */
+const WORDS = 4;
+export const KEY_WORDS = WORDS;
 const FIRST_ROWS = 1024;
 /** Places in the index for each row at least: probes stay short. */
 const PLACES_PER_ROW = 2;
@@ -9,14 +11,14 @@ const PLACES_PER_ROW = 2;
  */
 export class KeyRows {
   size = 0;
-  keys = new Int32Array(FIRST_ROWS * KEY_WORDS);
+  keys = new Int32Array(FIRST_ROWS * WORDS);
   /** Open addressing: a row's number plus one, 0 where there is none. */
   private index = new Int32Array(FIRST_ROWS * PLACES_PER_ROW);
   private next = 0;
 
   /** Rows that there is room for; grows by doubling. */
   get room(): number {
-    return this.keys.length / KEY_WORDS;
+    return this.keys.length / WORDS;
   }
 
   /** The key's row; -1 when it has none. */
@@ -34,7 +36,7 @@ export class KeyRows {
     if (this.size === this.room) this.grow();
     const row = this.size++;
     this.index[this.place(a, b, c, d)] = row + 1;
-    const at = row * KEY_WORDS;
+    const at = row * WORDS;
     this.keys[at] = a;
     this.keys[at + 1] = b;
     this.keys[at + 2] = c;
@@ -56,7 +58,7 @@ export class KeyRows {
       if (!isKept(from)) continue;
       const to = this.size++;
       moved[from] = to;
-      keys.copyWithin(to * KEY_WORDS, from * KEY_WORDS, (from + 1) * KEY_WORDS);
+      keys.copyWithin(to * WORDS, from * WORDS, (from + 1) * WORDS);
     }
     this.indexAnew();
     return moved;
@@ -80,7 +82,7 @@ export class KeyRows {
     this.next = 0;
     index.fill(0);
     for (let row = 0; row < this.size; row++) {
-      const at = row * KEY_WORDS;
+      const at = row * WORDS;
       index[this.place(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!)] = row + 1;
     }
   }
@@ -96,7 +98,7 @@ export class KeyRows {
 
   private isAt(row: number, a: number, b: number, c: number, d: number): boolean {
     const { keys } = this;
-    const at = row * KEY_WORDS;
+    const at = row * WORDS;
     return keys[at] === a && keys[at + 1] === b && keys[at + 2] === c && keys[at + 3] === d;
   }
 }

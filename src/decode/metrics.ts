@@ -2,10 +2,17 @@ import { AttributeRuns } from "./attribute-runs.ts";
 import * as F from "./fields.ts";
 import { Hash128 } from "./hash128.ts";
 import type { KeyTable } from "./key-table.ts";
-import { EXP_HISTOGRAM, GAUGE, HISTOGRAM, PointRecord, SUM } from "./point-record.ts";
+import * as pointRecord from "./point-record.ts";
+import { PointRecord } from "./point-record.ts";
 import { readExpHistogramPoint, readHistogramPoint, readNumberPoint } from "./points.ts";
 import { type ItemWalker, walkItems } from "./resource.ts";
-import { type Fault, NO_FAULT, WireReader, WRONG_WIRE_TYPE } from "./wire.ts";
+import * as wire from "./wire.ts";
+import { type Fault, WireReader } from "./wire.ts";
+
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
+const { DATA_POINTS, DATA_TEMPORALITY } = F;
+const { EXP_HISTOGRAM, GAUGE, HISTOGRAM, SUM } = pointRecord;
+const { NO_FAULT, WRONG_WIRE_TYPE } = wire;
 
 /** Told of every wanted data point; reads the decoder's one `record` and keeps nothing of it. */
 export interface PointVisitor {
@@ -153,12 +160,12 @@ export class MetricsDecoder implements ItemWalker {
     record.monotonic = false;
     while (reader.pos < end) {
       const tag = reader.tag(end);
-      if (tag === F.DATA_TEMPORALITY && record.type !== SUMMARY) {
+      if (tag === DATA_TEMPORALITY && record.type !== SUMMARY) {
         record.temporality = reader.varint32(end);
       } else if (tag === F.SUM_IS_MONOTONIC && record.type === SUM) {
         record.monotonic = reader.varint32(end) !== 0;
       } else {
-        if (tag === F.DATA_POINTS) this.points++;
+        if (tag === DATA_POINTS) this.points++;
         reader.skip(tag, end);
       }
     }
@@ -166,7 +173,7 @@ export class MetricsDecoder implements ItemWalker {
     reader.pos = start;
     while (reader.pos < end) {
       const tag = reader.tag(end);
-      if (tag === F.DATA_POINTS) this.readPoint(reader, reader.lengthEnd(end));
+      if (tag === DATA_POINTS) this.readPoint(reader, reader.lengthEnd(end));
       else if (tag >>> 3 === 1) reader.fail(WRONG_WIRE_TYPE);
       else reader.skip(tag, end);
     }

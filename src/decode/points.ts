@@ -9,6 +9,10 @@ import {
   WRONG_WIRE_TYPE,
 } from "./wire.ts";
 
+// Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
+const { HISTOGRAM_START, HISTOGRAM_TIME, HISTOGRAM_COUNT, HISTOGRAM_SUM } = F;
+const { HISTOGRAM_BUCKETS, HISTOGRAM_BOUNDS, HISTOGRAM_ATTRIBUTES } = F;
+
 interface AttributeReader {
   /** Takes the KeyValue at `reader.pos`, up to `end`. */
   attribute(reader: WireReader, end: number): void;
@@ -117,29 +121,30 @@ function plainHistogram(
   record: PointRecord,
   attributes: AttributeReader,
 ): void {
-  const { bytes, view } = reader;
+  const { view } = reader;
   let pos = reader.pos;
-  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_START) {
+  if (pos + 9 <= end && view.getUint8(pos) === HISTOGRAM_START) {
     record.startLo = view.getUint32(pos + 1, true);
     record.startHi = view.getUint32(pos + 5, true);
     pos += 9;
   }
-  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_TIME) {
+  if (pos + 9 <= end && view.getUint8(pos) === HISTOGRAM_TIME) {
     record.timeLo = view.getUint32(pos + 1, true);
     record.timeHi = view.getUint32(pos + 5, true);
     pos += 9;
   }
-  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_COUNT) {
+  if (pos + 9 <= end && view.getUint8(pos) === HISTOGRAM_COUNT) {
     record.count = toDouble(view.getUint32(pos + 5, true), view.getUint32(pos + 1, true));
     pos += 9;
   }
-  if (pos + 9 <= end && bytes[pos] === F.HISTOGRAM_SUM) pos += 9;
-  pos = plainRun(bytes, pos, end, F.HISTOGRAM_BUCKETS, record.buckets);
-  pos = plainRun(bytes, pos, end, F.HISTOGRAM_BOUNDS, record.bounds);
+  if (pos + 9 <= end && view.getUint8(pos) === HISTOGRAM_SUM) pos += 9;
+  pos = plainRun(view, pos, end, HISTOGRAM_BUCKETS, record.buckets);
+  pos = plainRun(view, pos, end, HISTOGRAM_BOUNDS, record.bounds);
   const start = pos;
-  while (pos + 2 <= end && bytes[pos] === F.HISTOGRAM_ATTRIBUTES && bytes[pos + 1]! < 0x80) {
-    const stop = pos + 2 + bytes[pos + 1]!;
-    if (stop > end) break;
+  while (pos + 2 <= end && view.getUint8(pos) === HISTOGRAM_ATTRIBUTES) {
+    const length = view.getUint8(pos + 1);
+    const stop = pos + 2 + length;
+    if (length >= 0x80 || stop > end) break;
     pos = stop;
   }
   reader.pos = start;
@@ -147,19 +152,14 @@ function plainHistogram(
 }
 
 /** Where a packed run ends that is kept where it stands; `pos` when there is none of that tag and shape. */
-function plainRun(
-  bytes: Uint8Array,
-  pos: number,
-  end: number,
-  tag: number,
-  run: NumberRun,
-): number {
-  if (pos + 3 > end || bytes[pos] !== tag) return pos;
+function plainRun(view: DataView, pos: number, end: number, tag: number, run: NumberRun): number {
+  if (pos + 3 > end || view.getUint8(pos) !== tag) return pos;
   let start = pos + 2;
-  let length = bytes[pos + 1]!;
+  let length = view.getUint8(pos + 1);
   if (length >= 0x80) {
-    if (bytes[start]! >= 0x80) return pos;
-    length = (length & 0x7f) | (bytes[start++]! << 7);
+    const high = view.getUint8(start++);
+    if (high >= 0x80) return pos;
+    length = (length & 0x7f) | (high << 7);
   }
   const stop = start + length;
   if (stop > end || length % 8 !== 0 || !run.place(start, length / 8)) return pos;
