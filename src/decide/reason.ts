@@ -17,6 +17,8 @@ export interface Circumstances {
   /** Last time this SLO was heard of, and anything at all; null: never. */
   readonly sloHeardAt: UnixMs | null;
   readonly anyHeardAt: UnixMs | null;
+  /** Enough of this SLO was heard to open the gate, were it good. */
+  readonly heardEnough: boolean;
   readonly otherServicesHeard: boolean;
   readonly sampledUpstream: boolean;
   /** How long recovery must last, ms, and since when it does. */
@@ -52,7 +54,9 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
     case "bad-version":
       return badVersion(decision);
     case "warming-up":
-      return "warming up: less than 15 s of data so far";
+      return facts.heardEnough
+        ? `warming up until requests come that do not burn: ${burns(facts)}`
+        : "warming up: less than 15 s of data so far";
     case "no-data":
       return facts.sloHeardAt === null && facts.anyHeardAt === null
         ? "no telemetry yet: nothing has arrived since the start"

@@ -87,6 +87,7 @@ function circumstances(
     longNow: burn[longLabel] ?? null,
     sloHeardAt: heard,
     anyHeardAt: hearing.heardAt,
+    heardEnough: track.presence.heardEnough,
     otherServicesHeard: hearing.heardAfter(heard ?? track.gate.since) && !hearing.silent(now),
     sampledUpstream: track.slo.sampledUpstream,
     holdMs: track.gate.holdMs,

@@ -3,7 +3,7 @@ import type { StateCarrier } from "../model/state-carrier.ts";
 import { HOUR, MINUTE, type UnixMs } from "../model/time.ts";
 import type { Hearing } from "./hearing.ts";
 
-/** Less data than this says nothing yet. */
+/** Less data than this says nothing yet: from the first requests to the latest. */
 const WARM_UP_MS = 15_000;
 const SHORTEST_SILENCE_MS = MINUTE;
 /** Silence this improbable at the usual rate is no chance: -ln 0.001. */
@@ -18,6 +18,10 @@ export class Presence {
   usualRate = 0;
   /** Between arrivals; null before the second one. */
   private meanGapMs: number | null = null;
+  /** Enough was heard once, and it did not burn: the gate need not warm up again. */
+  private isWarm = false;
+  /** Requests arrived since `warmUp` was last asked. */
+  private isFresh = false;
 
   /**
    * Requests arrived. When the clock was set back by more than a minute this makes the SLO stale until it has
@@ -34,6 +38,25 @@ export class Presence {
           0.1 * (Math.min(gap, Math.max(10 * this.meanGapMs, MINUTE)) - this.meanGapMs);
     }
     this.lastHeardAt = now;
+    this.isFresh = true;
+  }
+
+  /** Requests were heard on both sides of 15 seconds. */
+  get heardEnough(): boolean {
+    const { firstHeardAt: first, lastHeardAt: last } = this;
+    return first !== null && last !== null && last - first >= WARM_UP_MS;
+  }
+
+  /**
+   * Once a tick. What ends the warming up is a request, never time: after some failures and then silence all that is
+   * known is the failures.
+   *
+   * @param burns asked until it has ended, whether what was heard lately would close the gate if there were more of it
+   */
+  warmUp(burns: () => boolean): void {
+    if (this.isWarm || !this.isFresh) return;
+    this.isFresh = false;
+    this.isWarm = this.heardEnough && !burns();
   }
 
   /** @param lastHour requests of the last hour; only asked for while there are some */
@@ -49,6 +72,8 @@ export class Presence {
     this.lastHeardAt = state.optional(this.lastHeardAt);
     this.usualRate = state.number(this.usualRate);
     this.meanGapMs = state.optional(this.meanGapMs);
+    this.isWarm = state.flag(this.isWarm);
+    this.isFresh = state.flag(this.isFresh);
   }
 
   /** Why nothing can be said about the SLO now; null when it is heard as usual. */
@@ -64,8 +89,6 @@ export class Presence {
       (this.usualRate * silentMs) / 1000 > IMPROBABLE;
     // With nobody heard since, it is not this service that fell silent.
     if (stale) return hearing.heardAfter(this.lastHeardAt) ? "stale" : "no-data";
-    return this.lastHeardAt - this.firstHeardAt < WARM_UP_MS && now - this.firstHeardAt < WARM_UP_MS
-      ? "warming-up"
-      : null;
+    return this.isWarm ? null : "warming-up";
   }
 }

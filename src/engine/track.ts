@@ -23,6 +23,7 @@ import { BudgetLedger } from "../windows/ledger.ts";
 import { SloWindows } from "../windows/rings.ts";
 import { SliceJudge } from "../windows/slices.ts";
 import { longestWindowMs, SLO_TIERS } from "../windows/tiers.ts";
+import { burnsSoFar } from "./first-requests.ts";
 import type { Hearing } from "./hearing.ts";
 import { Outlook } from "./outlook.ts";
 import { Presence } from "./presence.ts";
@@ -57,6 +58,7 @@ export class Track implements WindowSums {
   private periodEnd: UnixMs = Number.NEGATIVE_INFINITY;
   /** Of the delta being added, for the slice callback. */
   private receivedAt: UnixMs = 0;
+  private readonly burns = (): boolean => burnsSoFar(this);
   private readonly emitSlice = (second: UnixSecond, total: number, bad: number): void =>
     this.count(second, total, bad, Math.max(0, bad / COUNT_UNIT));
 
@@ -168,6 +170,7 @@ export class Track implements WindowSums {
     const seen = this.periodSeen(nowSecond);
     findings.exhausted = !this.slo.sampledUpstream && isExhausted(budget, seen);
     findings.replenished = isReplenished(budget, seen);
+    this.presence.warmUp(this.burns);
     findings.silence = this.presence.silence(now, hearing);
     findings.override = this.override;
 

@@ -85,7 +85,7 @@ describe("replay", () => {
     const { changes, summary, lines, code } = await play(csv(300, INCIDENT));
     expect(code).toBe(0);
     const [warming, opened, closed, again, ...rest] = changes;
-    expect([warming, opened]).toEqual(["60 unknown warming-up", "80 open ok"]);
+    expect([warming, opened]).toEqual(["60 unknown warming-up", "120 open ok"]);
     // The first bad minute is 10 800 to 10 860; its row arrives at its end. 60 bad of 0.6 at burn 1 are 99 burn-minutes,
     // below the 201.6 that a lone tick must bring; the second row brings the second tick.
     expect(closed).toBe("10920 closed fast-burn");

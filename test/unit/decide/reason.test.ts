@@ -16,6 +16,7 @@ const FACTS: Circumstances = {
   longNow: 15.94,
   sloHeardAt: NOW,
   anyHeardAt: NOW,
+  heardEnough: true,
   otherServicesHeard: true,
   sampledUpstream: false,
   holdMs: 6 * MINUTE,
@@ -160,8 +161,14 @@ const GOLDEN: readonly [
   [
     "the first seconds",
     open("pay", { decidedAt: NOW, state: "unknown", reason: "warming-up" }),
-    {},
+    { heardEnough: false },
     "warming up: less than 15 s of data so far",
+  ],
+  [
+    "first requests that fail",
+    open("pay", { decidedAt: NOW, state: "unknown", reason: "warming-up" }),
+    { shortBurn: 500, longBurn: 500 },
+    "warming up until requests come that do not burn: burn rate 500 over 5m and 500 over 1h",
   ],
   [
     "an override",

@@ -6,11 +6,11 @@ import { GateRig, HEALTHY, OUTAGE, opened, START } from "../../support/gate-rig.
 import { FAST_ONLY, MONTH, policy, slo } from "../../support/slo.ts";
 
 describe("Gates: the beginning", () => {
-  it("is unknown until 15 s of data have been seen", () => {
+  it("is unknown until requests have been heard on both sides of 15 s", () => {
     const rig = new GateRig([slo()]);
     rig.tick();
     expect(rig.gate()).toMatchObject({ state: "unknown", reason: "no-data", allowed: false });
-    rig.run(14, HEALTHY);
+    rig.run(15, HEALTHY);
     expect(rig.gate()).toMatchObject({ state: "unknown", reason: "warming-up", allowed: false });
     rig.run(1, HEALTHY);
     expect(rig.gate()).toMatchObject({ state: "open", reason: "ok", allowed: true });
