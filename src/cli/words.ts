@@ -39,11 +39,29 @@ export function isExpired(d: DecisionMessage, now: UnixMs): boolean {
   return validUntil === null || validUntil <= now;
 }
 
-/** When a closed gate is expected to open: `, expected to open in 1 h 19 min (11:20:00Z)`, or nothing. */
-export function reopening(d: DecisionMessage, now: UnixMs): string {
-  const expected = instant(d.reopen?.expected ?? null);
-  if (expected === null || d.state !== "closed") return "";
-  return `; expected to open in ${spell(expected - now)} (${d.reopen?.expected?.slice(11)})`;
+/**
+ * What comes next: `; expected to open in 1 h 19 min (11:20:00Z)` of a closed gate whose message does not say it, `; the override
+ * ends in 2 h (12:00:00Z)`, or nothing.
+ */
+export function next(d: DecisionMessage, now: UnixMs): string {
+  if (d.override !== null && d.reason === "override") {
+    return inWhich("the override ends", d.override.expiresAt, now);
+  }
+  const expected = d.reopen?.expected ?? null;
+  if (d.state !== "closed" || expected === null) return "";
+  return d.message.includes(`opens at ${timeOfDay(expected)}`)
+    ? ""
+    : inWhich("expected to open", expected, now);
+}
+
+function inWhich(what: string, text: Rfc3339 | null, now: UnixMs): string {
+  const at = instant(text);
+  return at === null || text === null ? "" : `; ${what} in ${spell(at - now)} (${timeOfDay(text)})`;
+}
+
+/** `11:20:00Z`, of UTC. */
+function timeOfDay(text: Rfc3339): string {
+  return `${text.slice(11, 19)}Z`;
 }
 
 /** `payment-availability: closed (fast-burn): burn rate 41.2 over 5m ...; expected to open in ...`. */
@@ -53,5 +71,5 @@ export function gateLine(d: DecisionMessage, now: UnixMs): string {
   else if (d.allowed && d.state !== "open") notes.push("allowed");
   else if (!d.allowed && d.state !== "closed") notes.push("not allowed");
   const note = notes.length === 0 ? "" : `, ${notes.join(", ")}`;
-  return `${d.slo}: ${d.state} (${singleLine(d.reason)}${note}): ${singleLine(d.message)}${reopening(d, now)}`;
+  return `${d.slo}: ${d.state} (${singleLine(d.reason)}${note}): ${singleLine(d.message)}${next(d, now)}`;
 }

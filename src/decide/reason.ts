@@ -21,8 +21,7 @@ export interface Circumstances {
   readonly heardEnough: boolean;
   readonly otherServicesHeard: boolean;
   readonly sampledUpstream: boolean;
-  /** How long recovery must last, ms, and since when it does. */
-  readonly holdMs: number;
+  /** Since when recovery lasts; null while it is not proven. */
   readonly calmSince: UnixMs | null;
 }
 
@@ -72,7 +71,8 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
   }
 }
 
-function badVersion({ versions, reopen, decidedAt }: Omit<GateDecision, "message">): string {
+function badVersion(decision: Omit<GateDecision, "message">): string {
+  const { versions } = decision;
   const guilty = versions.filter(({ suspect }) => suspect);
   const told = guilty.map(
     ({ version, total, bad }) =>
@@ -82,13 +82,11 @@ function badVersion({ versions, reopen, decidedAt }: Omit<GateDecision, "message
   const others = rest.map(
     ({ version, total, bad }) => `${version} ${count(bad)} of ${count(total)}`,
   );
-  const opens = reopen?.expected ?? null;
+  const opens = opening(decision);
   return [
     ...told,
     ...(others.length > 0 ? [`the others: ${others.join(", ")}`] : []),
-    ...(opens === null
-      ? []
-      : [`it has no traffic now, opens in ${spell(opens - decidedAt)} if that lasts`]),
+    ...(opens === "" ? [] : [`it has no traffic now${opens}`]),
   ].join("; ");
 }
 
@@ -144,10 +142,15 @@ function recovery(decision: Omit<GateDecision, "message">, facts: Circumstances)
     return `; no ${what} since ${clock(heard)}, so it stays closed`;
   }
   if (facts.calmSince !== null) {
-    const left = Math.max(0, facts.calmSince + facts.holdMs - decision.decidedAt);
-    return `; recovered since ${clock(facts.calmSince)}, opens in ${spell(left)} if that lasts`;
+    return `; recovered since ${clock(facts.calmSince)}${opening(decision)}`;
   }
   return "";
+}
+
+/** The time, not how long it takes until then: a sentence may be read later than it was written. */
+function opening({ reopen }: Omit<GateDecision, "message">): string {
+  const expected = reopen?.expected ?? null;
+  return expected === null ? "" : `, opens at ${clock(expected)} if that lasts`;
 }
 
 /** For people: "11 h", "3 min", "2.5 d". */

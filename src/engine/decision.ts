@@ -90,7 +90,6 @@ function circumstances(
     heardEnough: track.presence.heardEnough,
     otherServicesHeard: hearing.heardAfter(heard ?? track.gate.since) && !hearing.silent(now),
     sampledUpstream: track.slo.sampledUpstream,
-    holdMs: track.gate.holdMs,
     calmSince: track.watch.calmSinceMs(),
   };
 }
@@ -98,7 +97,11 @@ function circumstances(
 /** When the gate is expected to open; null while nothing points that way. */
 function reopenAt(track: Track, now: UnixMs): UnixMs | null {
   const { gate, override } = track;
-  if (gate.reason === "override") return override?.expiresAt ?? null;
+  if (gate.reason === "override") {
+    // What follows when it ends is known only where the gate is open below it.
+    const opens = gate.lastKnownOpen === true && gate.unknownSince === null;
+    return opens && override !== null ? override.expiresAt : null;
+  }
   // A calendar period's end brings a new budget; when enough old errors have rolled off, nobody knows.
   if (gate.reason === "budget-exhausted") return track.periodEndsAt();
   if (gate.reason === "bad-version") {

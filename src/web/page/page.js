@@ -272,7 +272,7 @@ function asides(gate, now) {
     list.push(
       `${override.state} by ${override.author} until ${clockTime(override.expiresAt)}: ${override.reason}`,
     );
-  if (reopen?.expected != null && gate.shown === "closed")
+  else if (reopen?.expected != null && gate.shown === "closed")
     list.push(`expected to open in ${length(Date.parse(reopen.expected) - now)}`);
   const suspects = gate.versions.filter((version) => version.suspect).map(({ version }) => version);
   if (suspects.length > 0) list.push(`suspect: ${suspects.join(", ")}`);

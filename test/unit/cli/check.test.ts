@@ -48,6 +48,27 @@ describe("check", () => {
     });
   });
 
+  it("says one time when the gate opens", async () => {
+    const message = "recovered since 10:00:00Z, opens at 11:20:37Z if that lasts";
+    source.decide(decision({ slo: "pay", message }));
+    expect((await run(["pay"])).out).toBe(`pay: closed (fast-burn): ${message}\n`);
+  });
+
+  it.each(["open", "closed"] as const)("says when an override to %s ends", async (state) => {
+    const override = {
+      slo: "pay",
+      state,
+      author: "ann",
+      reason: "drill",
+      createdAt: AT,
+      expiresAt: AT + 5_400_000,
+    };
+    source.decide(decision({ slo: "pay", state, reason: "override", message: "drill", override }));
+    expect((await run(["pay"])).out).toMatch(
+      /\): drill; the override ends in 1 h 30 min \(11:30:37Z\)\n$/,
+    );
+  });
+
   it.each([
     [{ state: "unknown", allowed: false, reason: "no-data" }, 3, "unknown (no-data, not allowed)"],
     [{ state: "unknown", allowed: true, reason: "stale" }, 0, "unknown (stale, allowed)"],

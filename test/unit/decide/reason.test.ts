@@ -19,7 +19,6 @@ const FACTS: Circumstances = {
   heardEnough: true,
   otherServicesHeard: true,
   sampledUpstream: false,
-  holdMs: 6 * MINUTE,
   calmSince: null,
 };
 const CLOSED = decision({
@@ -94,7 +93,14 @@ const GOLDEN: readonly [
     CLOSED,
     { calmSince: ago(90 * SECOND) },
     "burn rate 41.2 over 5m and 15.9 over 1h, threshold 13.4 (evidence 23.1 nats since 09:59:40Z); " +
-      "the rest of the budget lasts 11 h at this rate; recovered since 09:59:07Z, opens in 5 min if that lasts",
+      "the rest of the budget lasts 11 h at this rate; recovered since 09:59:07Z, opens at 11:20:37Z if that lasts",
+  ],
+  [
+    "burn that has recovered, of a trouble that comes and goes",
+    { ...CLOSED, reopen: { expected: null } },
+    { calmSince: ago(90 * SECOND) },
+    "burn rate 41.2 over 5m and 15.9 over 1h, threshold 13.4 (evidence 23.1 nats since 09:59:40Z); " +
+      "the rest of the budget lasts 11 h at this rate; recovered since 09:59:07Z",
   ],
   [
     "burn and then silence of this service",

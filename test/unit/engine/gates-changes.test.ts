@@ -159,6 +159,17 @@ describe("Gates: overrides", () => {
     expect(rig.gates.overrides()).toEqual([override({ state: "closed" })]);
   });
 
+  it("that close do not say that the gate opens where nobody knows what follows", () => {
+    const silent = new GateRig([slo()]).run(5, null);
+    const burnt = opened().run(30, OUTAGE);
+    for (const rig of [silent, burnt]) {
+      rig.gates.override("pay", override({ state: "closed" }));
+      rig.run(1, null);
+      expect(rig.gate()).toMatchObject({ reason: "override", reopen: { expected: null } });
+      expect(rig.gate().message).toBe("closed by ann until 11:00:00Z: drill");
+    }
+  });
+
   it("outlast an edit of their SLO", () => {
     const rig = opened();
     rig.gates.override("pay", override());

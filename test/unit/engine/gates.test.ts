@@ -80,7 +80,7 @@ describe("Gates: closing and opening", () => {
     const rig = opened(FAST_ONLY).run(30, OUTAGE);
     rig.run(60, HEALTHY);
     const { reopen, message } = rig.gate();
-    expect(message).toMatch(/recovered since .* opens in \d+ min if that lasts/);
+    expect(message).toMatch(/recovered since .* opens at [\d:]+Z if that lasts/);
     rig.runUntil(({ state }) => state === "open", HEALTHY);
     expect(reopen?.expected).toBe(rig.gate().since);
     rig.run(3600, HEALTHY);

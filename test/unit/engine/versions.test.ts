@@ -84,13 +84,28 @@ describe("a new version that fails", () => {
     expect(rig.gate()).toMatchObject({ reason: "bad-version", reopen: { expected: null } });
     run(rig, 30, [1000, 0], [0, 0]);
     expect(rig.gate().reopen?.expected).toBe(rig.now + 89_000);
-    expect(rig.gate().message).toMatch(/no traffic now, opens in 89 s if that lasts$/);
+    expect(rig.gate().message).toMatch(/no traffic now, opens at 10:32:59Z if that lasts$/);
     run(rig, 95, [1000, 0], [0, 0]);
     expect(rig.gate()).toMatchObject({ state: "open", reason: "ok" });
     expect(rig.gates.get("pay", "3")).toMatchObject({ state: "closed", allowed: false });
     // It comes back and is well: five minutes of proof.
     run(rig, 600, [900, 0], [100, 0]);
     expect(rig.gates.get("pay", "3")).toMatchObject({ state: "open", allowed: true });
+  });
+
+  it("keeps the gate beyond its two minutes for as long as recovery must last when burn had closed it too", () => {
+    const rig = established();
+    run(rig, 60, [500, 0], [500, 250]);
+    expect(rig.gate()).toMatchObject({ reason: "bad-version" });
+    run(rig, 60, [1000, 0], [0, 0]);
+    const { reopen, message } = rig.gate();
+    const said = new Date(reopen?.expected ?? 0).toISOString().slice(11, 19);
+    expect(message).toContain(`it has no traffic now, opens at ${said}Z if that lasts`);
+    run(rig, 62, [1000, 0], [0, 0]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "fast-burn", reopen });
+    expect(rig.gate().message).toContain(`, opens at ${said}Z if that lasts`);
+    rig.runUntil(({ state }) => state === "open", { total: 1000 });
+    expect(rig.gate().since).toBe(reopen?.expected);
   });
 
   it("is carried with all that is held against it", () => {
