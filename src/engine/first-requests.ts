@@ -14,7 +14,7 @@ export function burnsSoFar(track: Track): boolean {
   const { slo, gate, burnWindows } = track;
   if (slo.sampledUpstream || gate.burnClosed !== null) return false;
   const short = placeOf(burnWindows, 5 * MINUTE);
-  // Late data, and long time slices, lie before the last five minutes.
+  // A long time slice lies before the last five minutes.
   const window = track.total(short) > 0 ? short : placeOf(burnWindows, HOUR);
   const burn = burnRate(track.bad(window), track.total(window), slo.objective);
   return burn !== null && burn >= closingBurn(slo.policy);

@@ -5,7 +5,6 @@ import {
   isReplenished,
   type PeriodSeen,
 } from "../burn/budget.ts";
-import { PairWatch } from "../burn/pair-watch.ts";
 import { VersionWatch } from "../burn/version-watch.ts";
 import type { Breach, BurnWatch, WindowSums } from "../burn/watch.ts";
 import { adopt } from "../decide/adopt.ts";
@@ -24,10 +23,14 @@ import { SloWindows } from "../windows/rings.ts";
 import { SliceJudge } from "../windows/slices.ts";
 import { longestWindowMs, SLO_TIERS } from "../windows/tiers.ts";
 import { burnsSoFar } from "./first-requests.ts";
+import { forecastCloses } from "./forecast-closing.ts";
 import type { Hearing } from "./hearing.ts";
 import { Outlook } from "./outlook.ts";
 import { Presence } from "./presence.ts";
 import { minBadOf, placeOf, watchFor, windowsOf } from "./watch-for.ts";
+
+/** What ended longer ago says nothing of now: a queue that is emptied is no sign of life, nor of recovery. */
+const NEWS_S = 300;
 
 /** Everything the control plane knows of one SLO: counts, evidence, forecast and the gate. */
 export class Track implements WindowSums {
@@ -58,6 +61,7 @@ export class Track implements WindowSums {
   private periodEnd: UnixMs = Number.NEGATIVE_INFINITY;
   /** Of the delta being added, for the slice callback. */
   private receivedAt: UnixMs = 0;
+  private isNews = true;
   private readonly burns = (): boolean => burnsSoFar(this);
   private readonly emitSlice = (second: UnixSecond, total: number, bad: number): void =>
     this.count(second, total, bad, Math.max(0, bad / COUNT_UNIT));
@@ -123,14 +127,15 @@ export class Track implements WindowSums {
     badSquares: number,
     now: UnixMs,
   ): boolean {
+    const nowSecond = Math.floor(now / SECOND);
     this.receivedAt = now;
+    this.isNews = nowSecond - second <= NEWS_S;
     // What comes before the second's tick, or the first one after a restart, must not land in an older second.
     this.advance(now);
-    this.presence.heard(now);
+    if (this.isNews) this.presence.heard(now);
     // Slices are verdicts on all versions together.
     if (this.slices !== null) return this.slices.add(second, total, bad, this.emitSlice);
     this.count(second, total, bad, badSquares);
-    const nowSecond = Math.floor(now / SECOND);
     this.versions.add(version, second, total / COUNT_UNIT, bad / COUNT_UNIT, nowSecond);
     return true;
   }
@@ -160,7 +165,7 @@ export class Track implements WindowSums {
     if (this.override !== null && now >= this.override.expiresAt) this.override = null;
 
     const breach = this.slo.sampledUpstream ? null : this.watch.breach(this, now);
-    findings.burn = breach === null ? this.forecastCloses(now) : reasonOf(breach);
+    findings.burn = breach === null ? forecastCloses(this, now) : reasonOf(breach);
     this.lookForRollout(now);
     findings.badVersion = !this.slo.sampledUpstream && this.versions.suspectServes(nowSecond);
     findings.calmSince = this.watch.calmSinceMs();
@@ -324,7 +329,11 @@ export class Track implements WindowSums {
   private count(second: UnixSecond, total: number, bad: number, badSquares: number): void {
     this.windows.add(second, total, bad);
     this.ledger.add(second, total, bad);
-    this.watch.observe(second, total / COUNT_UNIT, bad / COUNT_UNIT, badSquares, this.receivedAt);
+    const isSign =
+      this.gate.burnClosed === null ||
+      (this.isNews && second * SECOND >= this.watch.troubleSinceMs());
+    const telling = isSign ? total : bad;
+    this.watch.observe(second, telling / COUNT_UNIT, bad / COUNT_UNIT, badSquares, this.receivedAt);
     this.minuteTotal += total;
     this.minuteBad += bad;
   }
@@ -341,19 +350,6 @@ export class Track implements WindowSums {
     );
     this.minuteTotal = 0;
     this.minuteBad = 0;
-  }
-
-  /** Sure enough that the next hour burns above the slowest pair that is above 1, and evidence now. */
-  private forecastCloses(now: UnixMs): "forecast" | null {
-    const policy = this.slo.policy;
-    // Sequential evidence is there before any forecast of it.
-    if (!(this.watch instanceof PairWatch)) return null;
-    if (!policy.closeOnForecast || this.slo.sampledUpstream) return null;
-    // The forecast moves once a minute; asking it each second for every SLO would be most of a tick's cost.
-    const place = policy.pairs.findLastIndex((pair) => pair.threshold > 1);
-    if (place < 0 || !this.watch.burning(this, place, now)) return null;
-    const hour = this.forecast.at(HOUR);
-    return hour !== null && hour.lo80 > policy.pairs[place]!.threshold ? "forecast" : null;
   }
 
   /** The period was edited to or from a calendar one: what the rings still know of it counts. */

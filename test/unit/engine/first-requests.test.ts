@@ -96,13 +96,16 @@ describe("a fresh gate", () => {
     expect(rig.transitions()).toEqual(["unknown warming-up", "closed fast-burn", "open ok"]);
   });
 
-  it("is known by failing requests that come late, too", () => {
+  it.each([
+    [290, "warming-up"],
+    [600, "no-data"],
+  ])("stays unknown on failing requests that come %i s late: %s", (late, reason) => {
     const rig = fresh();
     for (let i = 0; i < 3; i++) {
-      rig.add({ total: 1, bad: 1 }, { second: rig.now / SECOND - 600 });
+      rig.add({ total: 1, bad: 1 }, { second: rig.now / SECOND - late });
       run(rig, 10);
     }
-    expect(rig.gate()).toMatchObject({ state: "unknown", reason: "warming-up" });
+    expect(rig.gate()).toMatchObject({ state: "unknown", reason });
   });
 
   it("allows while it warms up only where the policy says that unknown is allowed", () => {
