@@ -66,7 +66,10 @@ export function createRouter(
       if (match === null) continue;
       const handle = methods[method];
       if (handle === undefined) throw methodNotAllowed(request, Object.keys(methods));
-      requireKnownParameters(url.searchParams, parameters?.[method] ?? []);
+      // Probes and scrapers may add theirs: there is one answer only.
+      if (url.pathname.startsWith("/v1/")) {
+        requireKnownParameters(url.searchParams, parameters?.[method] ?? []);
+      }
       await handle({ request, response, query: url.searchParams, slo: decoded(match[1] ?? "") });
       return;
     }
