@@ -4,7 +4,7 @@ import type { PointRecord } from "../decode/point-record.ts";
 import { STRING } from "../decode/slot-types.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
 import { TraceDecoder } from "../decode/traces.ts";
-import { FAULT_TEXT, NO_FAULT, nanosToSecond } from "../decode/wire.ts";
+import { FAULT_TEXT, NO_FAULT, nanosToSecond, TOO_MANY_ITEMS } from "../decode/wire.ts";
 import { COUNT_UNIT, NO_VERSION, type Taken } from "../model/delta.ts";
 import type { PartialSuccess, Refusal } from "../model/refusal.ts";
 import type { UnixSecond } from "../model/time.ts";
@@ -85,7 +85,7 @@ export class OtlpReader implements RequestReader {
     let wire = bytes;
     if (encoding === "json") {
       const converted = jsonToProtobuf(signal, bytes);
-      if ("problem" in converted) return malformed(converted.problem);
+      if ("problem" in converted) return refused(converted.code, converted.problem);
       wire = converted.bytes;
     }
     this.signal = signal;
@@ -97,9 +97,10 @@ export class OtlpReader implements RequestReader {
       return null;
     }
     this.series.rollback();
-    return fault === NO_FAULT
-      ? TOO_MANY_CELLS
-      : malformed(`not an OTLP ${signal} request: ${FAULT_TEXT[fault]}`);
+    if (fault === NO_FAULT) return TOO_MANY_CELLS;
+    return fault === TOO_MANY_ITEMS
+      ? refused("too-large", `${FAULT_TEXT[fault]}; send smaller batches`)
+      : refused("malformed", `not an OTLP ${signal} request: ${FAULT_TEXT[fault]}`);
   }
 
   taken(): Taken {
@@ -312,8 +313,8 @@ export class OtlpReader implements RequestReader {
   }
 }
 
-function malformed(message: string): Refusal {
-  return { code: "malformed", message, retryAfterMs: null };
+function refused(code: Refusal["code"], message: string): Refusal {
+  return { code, message, retryAfterMs: null };
 }
 
 const TOO_MANY_CELLS: Refusal = {

@@ -12,7 +12,7 @@ import { type Fault, WireReader } from "./wire.ts";
 // Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
 const { DATA_POINTS, DATA_TEMPORALITY } = F;
 const { EXP_HISTOGRAM, GAUGE, HISTOGRAM, SUM } = pointRecord;
-const { NO_FAULT, WRONG_WIRE_TYPE } = wire;
+const { NO_FAULT, TOO_MANY_ITEMS, WRONG_WIRE_TYPE } = wire;
 
 /** Told of every wanted data point; reads the decoder's one `record` and keeps nothing of it. */
 export interface PointVisitor {
@@ -155,6 +155,7 @@ export class MetricsDecoder implements ItemWalker {
   private readData(reader: WireReader, end: number): void {
     const record = this.record;
     const start = reader.pos;
+    const pointsBefore = this.points;
     const wanted = record.metric >= 0 && record.type !== SUMMARY;
     record.temporality = 0;
     record.monotonic = false;
@@ -169,6 +170,8 @@ export class MetricsDecoder implements ItemWalker {
         reader.skip(tag, end);
       }
     }
+    reader.itemsLeft -= this.points - pointsBefore;
+    if (reader.itemsLeft < 0) reader.fail(TOO_MANY_ITEMS);
     if (!wanted || reader.fault !== NO_FAULT) return;
     reader.pos = start;
     while (reader.pos < end) {

@@ -5,7 +5,7 @@ import * as wire from "./wire.ts";
 // Compiled in as numbers: an imported constant is looked up at every use (decision D-072).
 const { REQUEST_RESOURCES, RESOURCE_ATTRIBUTES, RESOURCE_X_RESOURCE, RESOURCE_X_SCOPES } = fields;
 const { SCOPE_X_ITEMS, SCOPE_X_SCOPE } = fields;
-const { NO_FAULT, WRONG_WIRE_TYPE } = wire;
+const { NO_FAULT, TOO_MANY_ITEMS, WRONG_WIRE_TYPE } = wire;
 
 /** What the walk over the envelope tells: every resource once, then each of its items. */
 export interface ItemWalker {
@@ -45,6 +45,7 @@ function walkResource(
   slots: AttributeSlots,
   walker: ItemWalker,
 ): void {
+  if (--reader.itemsLeft < 0) reader.fail(TOO_MANY_ITEMS);
   const start = reader.pos;
   slots.clear();
   while (reader.pos < end) {
@@ -76,14 +77,17 @@ function readResource(reader: wire.WireReader, end: number, slots: AttributeSlot
 }
 
 function walkScope(reader: wire.WireReader, end: number, walker: ItemWalker): void {
+  if (--reader.itemsLeft < 0) reader.fail(TOO_MANY_ITEMS);
   const start = reader.pos;
   walker.scope(reader, end);
   if (reader.fault !== NO_FAULT) return;
   reader.pos = start;
   while (reader.pos < end) {
     const tag = reader.tag(end);
-    if (tag === SCOPE_X_ITEMS) walker.item(reader, reader.lengthEnd(end));
-    else if (tag === SCOPE_X_SCOPE) reader.pos = reader.lengthEnd(end);
+    if (tag === SCOPE_X_ITEMS) {
+      if (--reader.itemsLeft < 0) reader.fail(TOO_MANY_ITEMS);
+      walker.item(reader, reader.lengthEnd(end));
+    } else if (tag === SCOPE_X_SCOPE) reader.pos = reader.lengthEnd(end);
     else if (tag >>> 3 === 2) reader.fail(WRONG_WIRE_TYPE);
     else reader.skip(tag, end);
   }

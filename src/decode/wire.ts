@@ -17,6 +17,7 @@ export const BAD_GROUP: Fault = 5;
 export const BAD_ID_LENGTH: Fault = 6;
 export const TOO_DEEP: Fault = 7;
 export const TOO_MANY_BUCKETS: Fault = 8;
+export const TOO_MANY_ITEMS: Fault = 9;
 
 /** One sentence per fault, for the error message a sender reads. Index by `Fault`. */
 export const FAULT_TEXT: readonly string[] = [
@@ -29,7 +30,11 @@ export const FAULT_TEXT: readonly string[] = [
   "a trace id is not 16 bytes or a span id is not 8 bytes",
   "messages are nested too deep",
   "a histogram has more than 16384 buckets",
+  "the request has more than 1000000 resources, scopes, spans, metrics and points",
 ];
+
+/** Empty ones take two bytes each: 64 MiB of them would be counted for seconds. Of real spans 64 MiB hold fewer. */
+export const MAX_ITEMS = 1_000_000;
 
 const MAX_GROUP_DEPTH = 32;
 
@@ -46,6 +51,8 @@ export class WireReader {
   view: DataView = new DataView(new ArrayBuffer(0));
   pos = 0;
   fault: Fault = NO_FAULT;
+  /** How many more resources, scopes, spans, metrics and points there may be. */
+  itemsLeft = MAX_ITEMS;
   /** Low and high half of the last 64-bit value read, uint32. */
   lo = 0;
   hi = 0;
@@ -56,6 +63,7 @@ export class WireReader {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.pos = 0;
     this.fault = NO_FAULT;
+    this.itemsLeft = MAX_ITEMS;
   }
 
   /** Records the first fault and moves to the end. Returns 0, so that a read can return it. */

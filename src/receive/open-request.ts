@@ -7,8 +7,8 @@ import type { InFlight } from "./limits.ts";
 import { failed, type SizeLimit, TOO_SLOW } from "./refusals.ts";
 
 /**
- * JSON becomes objects before it becomes counts: ten to twenty times its size in memory, and seconds in which nothing else
- * is done. 16 MiB of it is some ten thousand spans.
+ * JSON becomes objects before it becomes counts: ten to twenty times its size in memory, and a second in which nothing else
+ * is done. 16 MiB of it is some ten thousand spans. `decode/json.ts` bounds how much there may be in it.
  */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
 

@@ -36,6 +36,18 @@ const bomb = () => {
   return zeros;
 };
 
+/** Hardly anything when compressed; millions of objects, or of items, once they are read. */
+const manyEmptySpans = {
+  json: Buffer.from(
+    `{"resourceSpans":[{"scopeSpans":[{"spans":[${"{},".repeat(5_000_000)}{}]}]}]}`,
+  ),
+  protobuf: Buffer.concat([
+    // resource_spans and scope_spans, with their lengths.
+    Uint8Array.of(0x0a, 0xc5, 0xc3, 0x93, 0x07, 0x12, 0xc0, 0xc3, 0x93, 0x07),
+    Buffer.alloc(15_000_000, Uint8Array.of(0x12, 0)),
+  ]),
+};
+
 describe("bad input", () => {
   let engine: EngineProcess;
   let plain: OtlpGrpcClient;
@@ -119,6 +131,14 @@ describe("bad input", () => {
     it("refuses what exceeds the limit only when decompressed as RESOURCE_EXHAUSTED", async () => {
       const answer = await compressing.export("traces", bomb(), 30_000);
       expect(answer.code).toBe(RESOURCE_EXHAUSTED);
+      expect(answer.metadata.get("grpc-status-details-bin")).toEqual([]);
+      await expectRefusedAs("too-large");
+    });
+
+    it("refuses millions of empty spans as RESOURCE_EXHAUSTED, without inviting a retry", async () => {
+      const answer = await compressing.export("traces", manyEmptySpans.protobuf);
+      expect(answer.code).toBe(RESOURCE_EXHAUSTED);
+      expect(answer.details).toContain("more than 1000000 resources, scopes, spans");
       expect(answer.metadata.get("grpc-status-details-bin")).toEqual([]);
       await expectRefusedAs("too-large");
     });
@@ -214,6 +234,22 @@ describe("bad input", () => {
       expect(answer.status).toBe(413);
       await expectRefusedAs("too-large");
     });
+
+    it.each(["json", "protobuf"] as const)(
+      "refuses millions of empty spans in %s with 413",
+      async (encoding) => {
+        const contentType = encoding === "json" ? "application/json" : "application/x-protobuf";
+        const answer = await fetch(`http://${engine.otlpHttp}/v1/traces`, {
+          method: "POST",
+          headers: { "content-type": contentType, "content-encoding": "gzip" },
+          body: gzipSync(manyEmptySpans[encoding]),
+        });
+        expect(answer.status).toBe(413);
+        expect(answer.headers.get("retry-after")).toBeNull();
+        expect(await answer.text()).toContain("send smaller batches");
+        await expectRefusedAs("too-large");
+      },
+    );
 
     it("answers 404 to logs and 405 to another method", async () => {
       expect((await postOtlp(engine.otlpHttp, "logs", good())).status).toBe(404);

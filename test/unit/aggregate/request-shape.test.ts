@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_CELLS } from "../../../src/aggregate/tally.ts";
 import { defaultIndicator } from "../../../src/config/default-indicator.ts";
+import { MAX_JSON_CONTAINERS } from "../../../src/decode/json.ts";
+import { MAX_ITEMS } from "../../../src/decode/wire.ts";
 import { IngestRig, NOW_S, sloOf, spanSlo } from "../../support/ingest-rig.ts";
 import { traceFields, type WireSpan } from "../../support/otlp-wire.ts";
 import {
@@ -38,6 +40,16 @@ function span(more: WireSpan = {}): WireSpan {
 }
 
 const request = (...spans: WireSpan[]) => encode(traceFields(SHOP, spans));
+/** So many empty messages of this tag, inside one message of each of the tags in `around`. */
+function nested(around: readonly number[], count: number, tag = 0x0a): Uint8Array {
+  let wire: Buffer = Buffer.alloc(2 * count);
+  for (let i = 0; i < wire.length; i += 2) wire[i] = tag;
+  for (const outer of around.toReversed()) {
+    const length = [0, 7, 14, 21].map((shift) => ((wire.length >> shift) & 0x7f) | 0x80);
+    wire = Buffer.concat([Uint8Array.of(outer, ...length, 0), wire]);
+  }
+  return wire;
+}
 const endAt = (second: number) => span({ endNs: BigInt(second) * NS });
 
 describe("the wire shape of a request", () => {
@@ -186,6 +198,30 @@ describe("a request that is not one", () => {
     const outcome = rig().spans(new TextEncoder().encode(json), "json");
     expect(outcome).toMatchObject({ code: "malformed", retryAfterMs: null });
     expect(outcome?.message).toContain(reason);
+  });
+
+  it.each<[string, "spans" | "metrics", (count: number) => Uint8Array]>([
+    ["resources", "spans", (count) => nested([], count)],
+    ["scopes", "spans", (count) => nested([0x0a], count, 0x12)],
+    ["spans", "spans", (count) => nested([0x0a, 0x12], count, 0x12)],
+    ["metrics", "metrics", (count) => nested([0x0a, 0x12], count, 0x12)],
+    ["points", "metrics", (count) => nested([0x0a, 0x12, 0x12, 0x3a], count)],
+  ])("of more empty %s than a real one can hold is too large", (_what, signal, wire) => {
+    const one = rig();
+    const outcome = one[signal](wire(MAX_ITEMS + 1));
+    expect(outcome).toMatchObject({ code: "too-large", retryAfterMs: null });
+    expect(outcome?.message).toContain("1000000 resources, scopes, spans, metrics and points");
+    expect(outcome?.message).toContain("smaller batches");
+    expect(one.cells).toEqual([]);
+    expect(one[signal](wire(MAX_ITEMS - 3))).toBeNull();
+  });
+
+  it("says that its JSON is too large, not malformed, when there is too much in it", () => {
+    const one = rig();
+    const text = `{"a":[${"{},".repeat(MAX_JSON_CONTAINERS)}{}]}`;
+    const outcome = one.spans(new TextEncoder().encode(text), "json");
+    expect(outcome).toMatchObject({ code: "too-large", retryAfterMs: null });
+    expect(one.counters.requestsRefused).toEqual({ "too-large": 1 });
   });
 
   it("spread over more seconds than a month of cells can hold is refused whole", () => {

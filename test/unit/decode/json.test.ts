@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { jsonToProtobuf } from "../../../src/decode/json.ts";
+import { jsonToProtobuf, MAX_JSON_CONTAINERS, MAX_JSON_SHAPES } from "../../../src/decode/json.ts";
+import { MAX_JSON_DEPTH } from "../../../src/decode/json-shape.ts";
 import { metricsRequest, tracesRequest } from "../../support/otlp.ts";
 import { protobufOfJson } from "../../support/otlp-proto.ts";
 
@@ -121,5 +122,66 @@ describe("OTLP/JSON", () => {
 
   it("of bytes that are no UTF-8 is refused", () => {
     expect(jsonToProtobuf("traces", Uint8Array.of(0x22, 0xff, 0x22))).toHaveProperty("problem");
+  });
+});
+
+describe("OTLP/JSON that would take many seconds to parse", () => {
+  const MIB = 1024 * 1024;
+  const converted = (text: string) => jsonToProtobuf("traces", new TextEncoder().encode(text));
+  const spans = (...texts: string[]) =>
+    `{"resourceSpans":[{"scopeSpans":[{"spans":[${texts.join()}]}]}]}`;
+  const times = (count: number, text: (i: number) => string) =>
+    Array.from({ length: count }, (_, i) => text(i)).join();
+
+  it.each<[string, string]>([
+    ["empty spans", spans(times(MAX_JSON_CONTAINERS, () => "{}"))],
+    ["lists that nobody reads", `{"a":[${times(MAX_JSON_CONTAINERS, () => "[]")}]}`],
+  ])("is too large when it is %s, and says how many they are", (_what, text) => {
+    const result = converted(text);
+    expect(result).toMatchObject({ code: "too-large" });
+    expect("problem" in result && result.problem).toMatch(
+      new RegExp(`10000\\d\\d JSON objects and lists.*${MAX_JSON_CONTAINERS}.*smaller batches`),
+    );
+  });
+
+  it.each<[string, string]>([
+    ["lists in lists", `{"a":${"[".repeat(MIB)}${"]".repeat(MIB)}}`],
+    ["objects in objects", `${'{"a":'.repeat(1_000)}1${"}".repeat(1_000)}`],
+  ])("is malformed when it is %s", (_what, text) => {
+    expect(converted(text)).toEqual({
+      code: "malformed",
+      problem: `nested deeper than ${MAX_JSON_DEPTH} levels`,
+    });
+  });
+
+  const many = 2 * MAX_JSON_SHAPES;
+  it.each<[string, string]>([
+    ["one of its own for each object", times(many, (i) => `{"k${i}":0}`)],
+    [
+      "the same ones in ever another order",
+      times(many, (i) => `{"a${i % 200}":0,"b${Math.floor(i / 200)}":0}`),
+    ],
+    ["numbers", times(many, () => '{"9999":0}')],
+    ["numbers in disguise", times(many, () => '{"\\u0039999":0}')],
+  ])("is malformed when its field names are %s", (_what, objects) => {
+    const result = converted(`{"a":[${objects}]}`);
+    expect(result).toMatchObject({ code: "malformed" });
+    expect("problem" in result && result.problem).toContain("sequences of field names");
+  });
+
+  it("is told from the same characters inside strings", () => {
+    const text = JSON.stringify('[{"a":[{"'.repeat(MAX_JSON_CONTAINERS / 4));
+    expect(converted(spans(`{"name":${text}}`))).toHaveProperty("bytes");
+  });
+
+  it("is more than 16 MiB of spans with ten short attributes are", () => {
+    const attributes = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`k${i}`, i]));
+    const one = tracesRequest([{ service: "shop", attributes }], "json");
+    const parsed = JSON.parse(new TextDecoder().decode(one));
+    const span = JSON.stringify(parsed.resourceSpans[0].scopeSpans[0].spans[0]);
+    expect(span).toContain('"k9"');
+    const text = spans(...Array.from({ length: (16 * MIB) / span.length - 1 }, () => span));
+    expect(text.length).toBeGreaterThan(15.9 * MIB);
+    expect(converted(text)).toHaveProperty("bytes");
   });
 });
