@@ -26,8 +26,10 @@ export class Presence {
   /**
    * Requests arrived. When the clock was set back by more than a minute this makes the SLO stale until it has
    * caught up, and rightly: what arrives meanwhile counts in seconds that short windows have left behind.
+   *
+   * @param total how many; a report of none is a sign of life, and no reason to open
    */
-  heard(now: UnixMs): void {
+  heard(now: UnixMs, total: number): void {
     if (this.lastHeardAt === null) this.firstHeardAt = now;
     else if (now > this.lastHeardAt) {
       const gap = now - this.lastHeardAt;
@@ -38,7 +40,7 @@ export class Presence {
           0.1 * (Math.min(gap, Math.max(10 * this.meanGapMs, MINUTE)) - this.meanGapMs);
     }
     this.lastHeardAt = now;
-    this.isFresh = true;
+    if (total > 0) this.isFresh = true;
   }
 
   /** Requests were heard on both sides of 15 seconds. */

@@ -132,7 +132,7 @@ export class Track implements WindowSums {
     this.isNews = nowSecond - second <= NEWS_S;
     // What comes before the second's tick, or the first one after a restart, must not land in an older second.
     this.advance(now);
-    if (this.isNews) this.presence.heard(now);
+    if (this.isNews) this.presence.heard(now, total);
     // Slices are verdicts on all versions together.
     if (this.slices !== null) return this.slices.add(second, total, bad, this.emitSlice);
     this.count(second, total, bad, badSquares);

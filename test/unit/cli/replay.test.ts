@@ -110,6 +110,13 @@ describe("replay", () => {
     });
   });
 
+  it("does not open on rows without a request", async () => {
+    const zeros = Array.from({ length: 120 }, (_, i) => `${(i + 1) * 60},0,0`);
+    const { changes, summary } = await play(["t,total,bad", "0,3,3", ...zeros].join("\n"));
+    expect(changes).toEqual(["60 unknown warming-up"]);
+    expect(summary).toMatchObject({ state: "unknown" });
+  });
+
   it("gives the same decisions for the same counts in epoch seconds", async () => {
     const epoch = Date.UTC(2026, 4, 4) / 1000;
     const [relative, absolute] = [
