@@ -43,6 +43,10 @@ export interface GateServiceServer {
 const KEY = "api.grpc";
 /** Each holds a queue of its own; whoever is beyond them can ask again, or read the events over HTTP. */
 const MAX_WATCHES = 1000;
+/** Calls of one connection beyond the watches: those who ask once, and those who are told that there are too many watches. */
+const MORE_STREAMS = 100;
+/** Of one connection, MB: what its calls have not sent yet. A watch leaves some 16 KB to it. */
+const MAX_SESSION_MB = 64;
 /** Watchers that vanished without closing their connection are found within these. */
 const KEEPALIVE_TIME_MS = MINUTE;
 const KEEPALIVE_TIMEOUT_MS = 20 * SECOND;
@@ -59,6 +63,8 @@ export async function startGateService(settings: GateServiceSettings): Promise<G
   const watches = new Set<WatchCall>();
   const server = new Server({
     "grpc.max_receive_message_length": 64 * 1024,
+    "grpc.max_concurrent_streams": (settings.mostWatches ?? MAX_WATCHES) + MORE_STREAMS,
+    "grpc-node.max_session_memory": MAX_SESSION_MB,
     "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
   });

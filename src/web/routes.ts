@@ -11,6 +11,7 @@ import { unknownSlo } from "./nearest.ts";
 import { parseClearAuthor, parseOverride, readJsonBody } from "./override-request.ts";
 import { type loadPage, sendPageFile } from "./page-files.ts";
 import { requireKnownParameters } from "./query.ts";
+import { shared } from "./shared.ts";
 
 /** What the routes answer from. */
 export interface RouteSources {
@@ -85,6 +86,7 @@ export function createRouter(
 
 function createRoutes(sources: RouteSources, events: EventStream): readonly Route[] {
   const { reader, message } = sources;
+  const all = shared(() => allInWords(sources));
   const found = <T>(slo: string, value: T | null): T => value ?? fail(reader, slo);
   const reading =
     (handle: (call: Call) => void | Promise<void>) =>
@@ -95,7 +97,7 @@ function createRoutes(sources: RouteSources, events: EventStream): readonly Rout
   const json = (answer: (call: Call) => unknown) =>
     reading((call) => sendJson(call.request, call.response, 200, { data: answer(call) }));
   return [
-    { path: /^\/v1\/gates\/?$/, methods: { GET: reading((call) => sendAll(sources, call)) } },
+    { path: /^\/v1\/gates\/?$/, methods: { GET: reading((call) => sendAll(all, call)) } },
     {
       path: /^\/v1\/gates\/([^/]+)$/,
       parameters: { GET: ["version"] },
@@ -170,14 +172,18 @@ function createRoutes(sources: RouteSources, events: EventStream): readonly Rout
   ];
 }
 
+async function sendAll(all: () => Promise<Buffer>, call: Call): Promise<void> {
+  const type = { "content-type": "application/json; charset=utf-8" };
+  send(call.request, call.response, 200, type, await all());
+}
+
 /** All decisions, put into words part by part: thousands of them must not hold up a tick. */
-async function sendAll({ reader, message }: RouteSources, call: Call): Promise<void> {
+async function allInWords({ reader, message }: RouteSources): Promise<Buffer> {
   const texts: string[] = [];
   for await (const decisions of reader.inParts()) {
     for (const decision of decisions) texts.push(JSON.stringify(message(decision)));
   }
-  const type = { "content-type": "application/json; charset=utf-8" };
-  send(call.request, call.response, 200, type, `{"data":[${texts.join(",")}]}\n`);
+  return Buffer.from(`{"data":[${texts.join(",")}]}\n`);
 }
 
 async function setOverride(sources: RouteSources, call: Call): Promise<void> {

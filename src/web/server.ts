@@ -10,6 +10,7 @@ import { type EventStreamSettings, eventStream } from "./events.ts";
 import { listen } from "./listen.ts";
 import { loadPage } from "./page-files.ts";
 import { createRouter, type RouteSources } from "./routes.ts";
+import { Turns } from "./turns.ts";
 
 export interface HttpApiSettings extends RouteSources {
   /** Port 0 lets the system choose. */
@@ -17,6 +18,8 @@ export interface HttpApiSettings extends RouteSources {
   /** PEM files; null or absent: plain HTTP. */
   readonly tls?: TlsFiles | null;
   readonly events?: Omit<EventStreamSettings, "reader" | "message">;
+  /** How long an answer may lie unread before its connection is closed; default 30 s. */
+  readonly unreadPatienceMs?: number;
 }
 
 export interface TlsFiles {
@@ -44,9 +47,10 @@ export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> 
   const { log, endpoint } = settings;
   const events = eventStream({ ...settings.events, ...settings });
   const route = createRouter(settings, events, loadPage());
-  const server = await buildServer(settings, (request, response) => {
+  const turns = new Turns((request, response) => {
     route(request, response).catch((error: unknown) => answerError(request, response, error, log));
-  });
+  }, settings.unreadPatienceMs);
+  const server = await buildServer(settings, (request, response) => turns.take(request, response));
   // A slow or idle client must not hold a connection for ever.
   server.headersTimeout = 10 * SECOND;
   server.requestTimeout = 30 * SECOND;
@@ -62,6 +66,7 @@ export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> 
     url: `${settings.tls ? "https" : "http"}://${shownHost}:${port}`,
     async close() {
       events.close();
+      turns.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const force = setTimeout(() => server.closeAllConnections(), SECOND);

@@ -1,3 +1,4 @@
+import { connect, constants, type Settings } from "node:http2";
 import { createServer } from "node:net";
 import { type Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -258,5 +259,37 @@ describe("too many watches", () => {
       if (third.errors.length > 0) third = watch({});
       return third.received.length === 2;
     });
+  });
+});
+
+describe("a connection", () => {
+  const PATH = "/slogate.v1.GateService/Watch";
+  const MOST = 110;
+
+  it("is told how many calls it may have open, and those beyond are refused", async () => {
+    await start(null, MOST - 100);
+    // One that does not wait to be told.
+    const connection = connect(`http://${host}:${server.port}`, { peerMaxConcurrentStreams: 1000 });
+    try {
+      const told = new Promise<Settings>((resolve) => connection.once("remoteSettings", resolve));
+      let refused = 0;
+      let answered = 0;
+      const headers = { ":method": "POST", ":path": PATH, "content-type": "application/grpc" };
+      for (let i = 0; i < MOST + 40; i++) {
+        const stream = connection.request({ ...headers, te: "trailers" });
+        stream.on("error", () => undefined);
+        stream.on("response", () => answered++);
+        stream.on("close", () => {
+          if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) refused++;
+        });
+        // Their message is yet to come.
+        stream.write(Buffer.alloc(1));
+      }
+      expect((await told).maxConcurrentStreams).toBe(MOST);
+      await waitFor(() => (refused === 40 ? true : undefined), { what: "the refusals" });
+      expect(answered).toBeLessThanOrEqual(MOST);
+    } finally {
+      connection.destroy();
+    }
   });
 });
