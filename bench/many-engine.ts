@@ -58,9 +58,7 @@ export class ManyEngine {
       );
       writeFileSync(join(folder, `${from}.yaml`), documents.join("\n---\n"));
     }
-    const cache = process.env.MANY_STATE;
-    if (cache) execFileSync("cp", ["-r", cache, state]);
-    else if (history) {
+    if (history) {
       const maker = join(import.meta.dirname, "many-state.ts");
       execFileSync(process.execPath, [maker, folder, state], { stdio: "inherit" });
     }
