@@ -9,18 +9,22 @@ export interface TickTimes {
   readonly longestAtMostMs: number;
 }
 
-export async function tickTimes(engine: EngineProcess): Promise<TickTimes> {
+/** @param since leaves out the ticks that this reading of the metrics has seen */
+export async function tickTimes(
+  engine: EngineProcess,
+  since: ReadonlyMap<string, number> = new Map(),
+): Promise<TickTimes> {
   const metrics = await engine.metrics();
-  const of = (name: string) => metrics.get(`slogate_tick_${name}`) ?? 0;
-  const count = of("duration_seconds_count");
-  const longest = [...metrics].find(
-    ([name, ticks]) => name.startsWith("slogate_tick_duration_seconds_bucket") && ticks === count,
+  const of = (name: string) => (metrics.get(name) ?? 0) - (since.get(name) ?? 0);
+  const count = of("slogate_tick_duration_seconds_count");
+  const longest = [...metrics.keys()].find(
+    (name) => name.startsWith("slogate_tick_duration_seconds_bucket") && of(name) === count,
   );
-  const bound = /le="([^"]+)"/.exec(longest?.[0] ?? "")?.[1] ?? "+Inf";
+  const bound = /le="([^"]+)"/.exec(longest ?? "")?.[1] ?? "+Inf";
   return {
     count,
-    late: of("lag_seconds_count") - of('lag_seconds_bucket{le="1"}'),
-    meanMs: (of("duration_seconds_sum") / count) * 1_000,
+    late: of("slogate_tick_lag_seconds_count") - of('slogate_tick_lag_seconds_bucket{le="1"}'),
+    meanMs: (of("slogate_tick_duration_seconds_sum") / count) * 1_000,
     longestAtMostMs: bound === "+Inf" ? Number.POSITIVE_INFINITY : Number(bound) * 1_000,
   };
 }
