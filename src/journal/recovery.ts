@@ -147,10 +147,10 @@ async function newestOf(
     }
     const { format } = file.header;
     if (format !== FORMAT) {
-      const by = format > FORMAT ? "a newer slogate" : "an older slogate, and cannot be migrated";
+      const [by, also] = format > FORMAT ? ["a newer", "run that, or "] : ["an older", ""];
       throw unusable(
         storage,
-        `holds state of format ${format}, this version reads ${FORMAT}: it was written by ${by}`,
+        `holds state of format ${format}, this version reads ${FORMAT}: it was written by ${by} slogate; ${also}move it away to start with an empty state`,
       );
     }
     if (file.damagedBytes > 0) {

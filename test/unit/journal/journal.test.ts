@@ -271,7 +271,9 @@ describe("a log that was cut or damaged", () => {
     const names = [...disk.files.keys()];
     await expect(start(disk)).rejects.toMatchObject({
       code: "STATE_UNUSABLE",
-      message: expect.stringContaining(`holds state of format ${FORMAT + 1}`),
+      message: expect.stringContaining(
+        `holds state of format ${FORMAT + 1}, this version reads ${FORMAT}: it was written by a newer slogate; run that, or move it away`,
+      ),
     });
     expect([...disk.files.keys()]).toEqual(names);
   });
