@@ -10,6 +10,7 @@ import type { Log } from "../ports/log.ts";
 import type { JournalState } from "../ports/metrics.ts";
 import { type Answer, Batch, type Waiting } from "./batch.ts";
 import { StoredDelta, writeDelta } from "./delta-record.ts";
+import { DiskWait } from "./disk-wait.ts";
 import type { FingerprintMemory } from "./fingerprints.ts";
 import { LogWriter } from "./log-writer.ts";
 import { PackedReader, PackedWriter } from "./packed.ts";
@@ -94,6 +95,7 @@ export class Journal implements Admission, ChangeLog {
   readonly epoch: number;
   private writing: Promise<void> | null = null;
   private writingSince = Number.NEGATIVE_INFINITY;
+  private readonly diskWait = new DiskWait();
   private trouble: string | null = null;
   private closing = false;
   private failedCommits = 0;
@@ -283,8 +285,8 @@ export class Journal implements Admission, ChangeLog {
   }
 
   private problem(): string | null {
-    if (this.trouble !== null || this.writing === null) return this.trouble;
-    const ms = performance.now() - this.writingSince;
+    if (this.trouble !== null) return this.trouble;
+    const ms = this.diskWait.ms();
     return ms > STALL_MS ? `the disk has not answered for ${Math.round(ms / SECOND)} s` : null;
   }
 
@@ -325,11 +327,14 @@ export class Journal implements Admission, ChangeLog {
     const batch = this.next;
     this.next = this.spare;
     try {
+      this.diskWait.begin();
       await this.writer.write([batch.parts.bytes(), batch.deltas.bytes(), ...batch.changes]);
     } catch (error) {
       this.writing = null;
       this.fail(error, batch);
       return;
+    } finally {
+      this.diskWait.end();
     }
     this.writing = null;
     if (this.trouble !== null) {

@@ -18,6 +18,10 @@ export class FakeDisk implements Storage {
   /** Syncs wait for `release` while true. */
   held = false;
   syncs = 0;
+  /** Whether a sync waits for `release`. */
+  get isAsked(): boolean {
+    return this.waiting.length > 0;
+  }
   private waiting: (() => void)[] = [];
 
   async list(): Promise<readonly string[]> {

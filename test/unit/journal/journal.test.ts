@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { HOUR, MINUTE, SECOND } from "../../../src/model/time.ts";
 import { CountingGates } from "../../support/counting-gates.ts";
 import { FakeDisk, randomFrom } from "../../support/fake-disk.ts";
@@ -178,6 +178,51 @@ describe("a disk that fails", () => {
       code: "STATE_UNUSABLE",
       message: expect.stringContaining("no space left on device"),
     });
+  });
+});
+
+describe("a disk that does not answer", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it("is said so after five seconds, and requests are told to come back, until it does", async () => {
+    vi.useFakeTimers({
+      toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
+    });
+    const disk = new FakeDisk();
+    const { journal, send } = await start(disk);
+    disk.held = true;
+    const answer = send(request(1, NOW, [{ slo: 0, total: 1 }]));
+    await vi.advanceTimersByTimeAsync(4 * SECOND);
+    expect(journal.state().trouble).toBeNull();
+    await vi.advanceTimersByTimeAsync(3 * SECOND);
+    expect(journal.state().trouble).toBe("the disk has not answered for 7 s");
+    expect(await send(request(2, NOW, [{ slo: 0, total: 1 }]))).toMatchObject({
+      code: "state-unavailable",
+      retryAfterMs: expect.any(Number),
+    });
+    disk.release();
+    expect(await answer).toBeNull();
+    expect(journal.state().trouble).toBeNull();
+    vi.useRealTimers();
+    await journal.close();
+  });
+
+  it("is not blamed for a minute in which the process itself stood still", async () => {
+    const disk = new FakeDisk();
+    const { journal, send } = await start(disk);
+    disk.held = true;
+    const answers = [send(request(1, NOW, [{ slo: 0, total: 1 }]))];
+    await vi.waitFor(() => expect(disk.isAsked).toBe(true));
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + MINUTE);
+    expect(journal.state().trouble).toBeNull();
+    answers.push(send(request(2, NOW, [{ slo: 0, total: 1 }])));
+    disk.release();
+    expect(await Promise.all(answers)).toEqual([null, null]);
+    await journal.close();
   });
 });
 
