@@ -18,8 +18,6 @@ export interface HttpApiSettings extends RouteSources {
   /** PEM files; null or absent: plain HTTP. */
   readonly tls?: TlsFiles | null;
   readonly events?: Omit<EventStreamSettings, "reader" | "message">;
-  /** How long an answer may lie unread before its connection is closed; default 30 s. */
-  readonly unreadPatienceMs?: number;
 }
 
 export interface TlsFiles {
@@ -49,7 +47,7 @@ export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> 
   const route = createRouter(settings, events, loadPage());
   const turns = new Turns((request, response) => {
     route(request, response).catch((error: unknown) => answerError(request, response, error, log));
-  }, settings.unreadPatienceMs);
+  });
   const server = await buildServer(settings, (request, response) => turns.take(request, response));
   // A slow or idle client must not hold a connection for ever.
   server.headersTimeout = 10 * SECOND;

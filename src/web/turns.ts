@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { SECOND } from "../model/time.ts";
-import { ReadingWatch } from "./reading-watch.ts";
+import { type ReadingSettings, ReadingWatch } from "./reading-watch.ts";
 
 /** Requests that may wait on one connection, sent without reading the answers: hardly any client does that. */
 const MOST_WAITING = 100;
@@ -26,10 +25,9 @@ export class Turns {
   private readonly reading: ReadingWatch;
   private waiting = 0;
 
-  /** `patienceMs`: how long an answer may lie unread; default 30 s. */
-  constructor(handle: Handler, patienceMs = 30 * SECOND) {
+  constructor(handle: Handler, reading: ReadingSettings = {}) {
     this.handle = handle;
-    this.reading = new ReadingWatch(this.lines, patienceMs);
+    this.reading = new ReadingWatch(this.lines, reading);
   }
 
   take(request: IncomingMessage, response: ServerResponse): void {

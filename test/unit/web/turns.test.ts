@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
+import type { ReadingSettings } from "../../../src/web/reading-watch.ts";
 import { Turns } from "../../../src/web/turns.ts";
 import { waitFor } from "../../support/wait.ts";
 
@@ -14,18 +18,28 @@ let closed: string[];
 let responses: ServerResponse[];
 const clients: Socket[] = [];
 
-async function start(answer: (response: ServerResponse, path: string) => void): Promise<void> {
+const pem = (name: string) =>
+  readFileSync(new URL(`../receive/fixtures/${name}.pem`, import.meta.url));
+
+async function start(
+  answer: (response: ServerResponse, path: string) => void,
+  { tls = false, ...reading }: ReadingSettings & { readonly tls?: boolean } = {},
+): Promise<void> {
   begun = [];
   closed = [];
   responses = [];
-  turns = new Turns((request, response) => {
-    const path = request.url ?? "";
-    begun.push(path);
-    responses.push(response);
-    response.on("close", () => closed.push(path));
-    answer(response, path);
-  }, PATIENCE_MS);
-  server = createServer((request, response) => turns.take(request, response));
+  turns = new Turns(
+    (request, response) => {
+      const path = request.url ?? "";
+      begun.push(path);
+      responses.push(response);
+      response.on("close", () => closed.push(path));
+      answer(response, path);
+    },
+    { patienceMs: PATIENCE_MS, ...reading },
+  );
+  server = tls ? createTlsServer({ cert: pem("server"), key: pem("server.key") }) : createServer();
+  server.on("request", (request, response) => turns.take(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 }
 
@@ -37,7 +51,11 @@ afterEach(async () => {
 
 /** A connection that has sent these requests at once, and does not read. */
 function ask(...paths: string[]): Socket {
-  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const { port } = server.address() as AddressInfo;
+  const client =
+    server instanceof TlsServer
+      ? connectTls({ port, host: "127.0.0.1", ca: pem("ca"), servername: "localhost" })
+      : connect(port, "127.0.0.1");
   clients.push(client);
   client.on("error", () => undefined);
   client.pause();
@@ -96,30 +114,45 @@ describe("requests of one connection", () => {
 });
 
 describe("an answer", () => {
-  it("that is not read closes its connection, and what waits behind it is not begun", async () => {
-    await start((response) => response.end(Buffer.alloc(32 * MIB)));
-    ask(...paths(10));
-    await until("the answer to begin", () => begun.length === 1);
-    await until("the end", () => closed.length > 0);
-    expect(begun).toEqual(["/0"]);
-    expect(responses[0]?.writableFinished).toBe(false);
+  const LARGE = Buffer.alloc(32 * MIB);
+
+  describe.each([false, true])("(TLS: %s)", (tls) => {
+    it("that is not read closes its connection, and what waits behind it is not begun", async () => {
+      await start((response) => response.end(LARGE), { tls });
+      ask(...paths(10));
+      await until("the end", () => closed.length > 0);
+      expect(begun).toEqual(["/0"]);
+      expect(responses[0]?.writableFinished).toBe(false);
+    });
+
+    it("that is read slowly arrives, though it takes several times the patience with who does not read", async () => {
+      await start((response) => response.end(LARGE), { tls });
+      const client = ask("/a");
+      const since = performance.now();
+      let bytes = 0;
+      let most = 0;
+      client.on("data", (chunk) => {
+        bytes += chunk.length;
+        if (bytes > most) client.pause();
+      });
+      // Each time some more: the whole takes about three times the patience.
+      const reading = setInterval(() => {
+        most = ((performance.now() - since) / (3 * PATIENCE_MS)) * LARGE.length;
+        client.resume();
+      }, 10);
+      await until("all of it, or the end", () => bytes > LARGE.length || client.destroyed);
+      clearInterval(reading);
+      expect(bytes).toBeGreaterThan(LARGE.length);
+      expect(performance.now() - since).toBeGreaterThan(2 * PATIENCE_MS);
+    });
   });
 
-  it("that is read slowly arrives, though it takes several times the patience with who does not read", async () => {
-    await start((response) => response.end(Buffer.alloc(32 * MIB)));
-    const client = ask("/a");
-    const since = performance.now();
-    let bytes = 0;
-    client.on("data", (chunk) => {
-      bytes += chunk.length;
-      client.pause();
-    });
-    // Each time some more: the whole takes about three times the patience.
-    const reading = setInterval(() => client.resume(), (3 * PATIENCE_MS) / 512);
-    await until("all of it, or the end", () => bytes > 32 * MIB || client.destroyed);
-    clearInterval(reading);
-    expect(bytes).toBeGreaterThan(32 * MIB);
-    expect(performance.now() - since).toBeGreaterThan(PATIENCE_MS);
+  it("that is not read closes its connection much sooner while too much is unread in all", async () => {
+    const reading = { patienceMs: 60_000, mostUnsentBytes: 2 * LARGE.length };
+    await start((response) => response.end(LARGE), reading);
+    for (let i = 0; i < 3; i++) ask("/a");
+    await until("the end", () => closed.length > 0);
+    expect(responses[0]?.writableFinished).toBe(false);
   });
 
   it("that is long in the making is no fault of who waits for it", async () => {
