@@ -148,7 +148,7 @@ describe("an answer", () => {
   });
 
   it("that is not read closes its connection much sooner while too much is unread in all", async () => {
-    const reading = { patienceMs: 60_000, mostUnsentBytes: 2 * LARGE.length };
+    const reading = { patienceMs: 20_000, mostUnsentBytes: 2 * LARGE.length };
     await start((response) => response.end(LARGE), reading);
     for (let i = 0; i < 3; i++) ask("/a");
     await until("the end", () => closed.length > 0);
