@@ -20,7 +20,7 @@ export function setHeapFlags(): void {
  */
 export function dropGarbage(): void {
   setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
+  const collect: unknown = runInNewContext("globalThis.gc");
   if (typeof collect === "function") collect();
   setFlagsFromString("--no-expose-gc");
 }

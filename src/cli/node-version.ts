@@ -1,5 +1,5 @@
 /**
- * What to say when this Node cannot run the program; null when it can. To be called before the program is loaded:
+ * What to say when this Node cannot run the built program; null when it can. To be called before the program is loaded:
  * an older Node fails at a module that it does not have, and its exit code 1 would read as a verdict of `check`.
  * So this file, and what `main.ts` imports beside it, asks for nothing that Node 18 lacks.
  *

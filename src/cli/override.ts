@@ -72,9 +72,10 @@ export async function override(options: OverrideOptions, io: CliIo): Promise<num
 
 /** What the engine does not like of an override it calls by the keys of its API: here they are options. */
 function refusal(answer: ApiAnswer): string {
-  const { error } = answer.body as { error?: { problems?: unknown } };
-  if (answer.status !== 400 || !Array.isArray(error?.problems)) return errorMessage(answer);
-  const problems = error.problems.map((problem) => `--${singleLine(String(problem))}`);
+  const body = answer.body as { error?: { problems?: unknown } } | null;
+  const found = body?.error?.problems;
+  if (answer.status !== 400 || !Array.isArray(found)) return errorMessage(answer);
+  const problems = found.map((problem) => `--${singleLine(String(problem))}`);
   return `${problems.join("; ")}; for example ${EXAMPLE}`;
 }
 

@@ -8,6 +8,7 @@ import type { Rules } from "../channel/messages.ts";
 import { PlaneEnd } from "../channel/plane-end.ts";
 import { RequestParser } from "../channel/request-pipe.ts";
 import type { Settings, WorkerCount } from "../config/settings.ts";
+import { hostPort } from "../model/address.ts";
 import type { InFlightLimit } from "../model/receiver-settings.ts";
 import type { Slo } from "../model/slo.ts";
 import { SECOND } from "../model/time.ts";
@@ -117,10 +118,6 @@ function addressesOf(
   ports: { readonly grpc: number | null; readonly http: number | null },
 ): Receiving["addresses"] {
   const of = (receiver: typeof http, port: number | null): string | null =>
-    receiver === null || port === null ? null : address(receiver.endpoint.host, port);
+    receiver === null || port === null ? null : hostPort(receiver.endpoint.host, port);
   return { otlpGrpc: of(grpc, ports.grpc), otlpHttp: of(http, ports.http) };
-}
-
-export function address(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -17,6 +17,7 @@ import { diskStorage } from "../journal/disk-storage.ts";
 import { FingerprintMemory } from "../journal/fingerprints.ts";
 import { Journal } from "../journal/journal.ts";
 import { StateFile } from "../journal/state-file.ts";
+import { hostPort } from "../model/address.ts";
 import type { Slo } from "../model/slo.ts";
 import { SECOND } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -30,7 +31,7 @@ import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
 import { startGateService } from "../web/grpc.ts";
 import { startHttpApi } from "../web/server.ts";
 import { dropGarbage } from "./heap-flags.ts";
-import { address, type Receiving, startReceiving } from "./receiving.ts";
+import { type Receiving, startReceiving } from "./receiving.ts";
 import { buildPublishing, QUEUE_LIMIT } from "./sinks.ts";
 import { everySecond } from "./ticks.ts";
 
@@ -255,7 +256,7 @@ async function build(
     addresses: {
       ...receiving.addresses,
       api: api.url,
-      gateService: address(settings.api.grpc.endpoint.host, gateService.port),
+      gateService: hostPort(settings.api.grpc.endpoint.host, gateService.port),
     },
     stop: () => {
       stopped ??= shutDown();

@@ -43,7 +43,7 @@ export function isExpired(d: DecisionMessage, now: UnixMs): boolean {
  * What comes next: `; expected to open in 1 h 19 min (11:20:00Z)` of a closed gate whose message does not say it, `; the override
  * ends in 2 h (12:00:00Z)`, or nothing.
  */
-export function next(d: DecisionMessage, now: UnixMs): string {
+function whatIsNext(d: DecisionMessage, now: UnixMs): string {
   if (d.override !== null && d.reason === "override") {
     return inWhich("the override ends", d.override.expiresAt, now);
   }
@@ -71,5 +71,5 @@ export function gateLine(d: DecisionMessage, now: UnixMs): string {
   else if (d.allowed && d.state !== "open") notes.push("allowed");
   else if (!d.allowed && d.state !== "closed") notes.push("not allowed");
   const note = notes.length === 0 ? "" : `, ${notes.join(", ")}`;
-  return `${d.slo}: ${d.state} (${singleLine(d.reason)}${note}): ${singleLine(d.message)}${next(d, now)}`;
+  return `${d.slo}: ${d.state} (${singleLine(d.reason)}${note}): ${singleLine(d.message)}${whatIsNext(d, now)}`;
 }

@@ -60,7 +60,9 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
       return facts.sloHeardAt === null && facts.anyHeardAt === null
         ? "no telemetry yet: nothing has arrived since the start"
         : facts.sloHeardAt === null
-          ? "no requests yet: telemetry arrives, but none of it matches this SLO"
+          ? decision.budget.total > 0
+            ? "no requests of the last five minutes yet: those that came had ended before (a queue, or the sender's clock)"
+            : "no requests yet: telemetry arrives, but none of it matches this SLO"
           : decision.data.coverage < 0.9
             ? `the receiver accepted data in only ${percent(decision.data.coverage)} of the last 5 minutes`
             : `no telemetry since ${clock(facts.anyHeardAt ?? facts.sloHeardAt)}: nothing arrives from anyone`;

@@ -5,8 +5,8 @@ export interface JsonShape {
   /** The deepest nesting of them; counting ends one beyond `MAX_JSON_DEPTH`. */
   readonly depth: number;
   /**
-   * Ways in which objects go on with one more name, each counted once: V8 keeps a description of every one. A few less
-   * than there are, when two fall on one hash. Names that are numbers count each time: each makes a table of its own.
+   * Ways in which objects go on with one more name, each counted once: V8 keeps a description of every one. Less
+   * than there are when some fall on one hash: by chance a few, more for who looks for such names. Names that are numbers count each time: each makes a table of its own.
    */
   readonly shapes: number;
 }

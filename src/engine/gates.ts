@@ -60,7 +60,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
   private nextRemoved: string[] = [];
   private nextBeginning: Beginning | null = null;
   private readonly counters: ReceiverCounters;
-  private readonly refresh: boolean;
+  private readonly live: boolean;
   private readonly hearing: Hearing;
   private readonly versionName: (id: number) => string;
   /** By column in deltas; a removed SLO leaves a hole that is not used again. */
@@ -79,7 +79,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
     this.versionName = parts.versionName ?? String;
     this.now = parts.now;
     const live = parts.live ?? true;
-    this.refresh = live;
+    this.live = live;
     this.hearing = new Hearing(live);
   }
 
@@ -229,7 +229,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
       const track = this.tracks[i];
       if (track === null || track === undefined || !applies(i)) continue;
       const transition = track.tick(now, this.hearing, this.findings);
-      if (!transition && !(this.refresh && second >= track.refreshAt)) continue;
+      if (!transition && !(this.live && second >= track.refreshAt)) continue;
       track.refreshAt = nextRefresh(second, i);
       track.outlook.renew(track, now);
       if (!transition && !refreshes) continue;

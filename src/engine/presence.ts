@@ -20,6 +20,9 @@ export class Presence {
   private meanGapMs: number | null = null;
   /** Enough was heard once, and it did not burn: the gate need not warm up again. */
   private isWarm = false;
+  /** First and last arrival of requests, not of a report of none. */
+  private firstRequestAt: UnixMs | null = null;
+  private lastRequestAt: UnixMs | null = null;
   /** Requests arrived since `warmUp` was last asked. */
   private isFresh = false;
 
@@ -40,12 +43,15 @@ export class Presence {
           0.1 * (Math.min(gap, Math.max(10 * this.meanGapMs, MINUTE)) - this.meanGapMs);
     }
     this.lastHeardAt = now;
-    if (total > 0) this.isFresh = true;
+    if (!(total > 0)) return;
+    this.firstRequestAt ??= now;
+    this.lastRequestAt = now;
+    this.isFresh = true;
   }
 
   /** Requests were heard on both sides of 15 seconds. */
   get heardEnough(): boolean {
-    const { firstHeardAt: first, lastHeardAt: last } = this;
+    const { firstRequestAt: first, lastRequestAt: last } = this;
     return first !== null && last !== null && last - first >= WARM_UP_MS;
   }
 
@@ -59,6 +65,11 @@ export class Presence {
     if (this.isWarm || !this.isFresh) return;
     this.isFresh = false;
     this.isWarm = this.heardEnough && !burns();
+  }
+
+  /** Whoever led before knew enough: the gate need not warm up here. */
+  trust(): void {
+    this.isWarm = true;
   }
 
   /** @param lastHour requests of the last hour; only asked for while there are some */
@@ -75,6 +86,8 @@ export class Presence {
     this.usualRate = state.number(this.usualRate);
     this.meanGapMs = state.optional(this.meanGapMs);
     this.isWarm = state.flag(this.isWarm);
+    this.firstRequestAt = state.optional(this.firstRequestAt);
+    this.lastRequestAt = state.optional(this.lastRequestAt);
     this.isFresh = state.flag(this.isFresh);
   }
 

@@ -13,7 +13,7 @@ import { type Findings, type GateState, initialState } from "../decide/state.ts"
 import { Forecast } from "../forecast/forecast.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { Override, PublishedGate } from "../model/gate.ts";
-import type { Slo } from "../model/slo.ts";
+import { type Slo, sameCounting } from "../model/slo.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { BurnWindow } from "../model/window.ts";
@@ -61,6 +61,7 @@ export class Track implements WindowSums {
   private periodEnd: UnixMs = Number.NEGATIVE_INFINITY;
   /** Of the delta being added, for the slice callback. */
   private receivedAt: UnixMs = 0;
+  /** Of the same: its requests ended lately enough to say something of now. */
   private isNews = true;
   private readonly burns = (): boolean => burnsSoFar(this);
   private readonly emitSlice = (second: UnixSecond, total: number, bad: number): void =>
@@ -136,7 +137,10 @@ export class Track implements WindowSums {
     // Slices are verdicts on all versions together.
     if (this.slices !== null) return this.slices.add(second, total, bad, this.emitSlice);
     this.count(second, total, bad, badSquares);
-    this.versions.add(version, second, total / COUNT_UNIT, bad / COUNT_UNIT, nowSecond);
+    // A version that only its old requests speak of does not serve.
+    if (this.isNews) {
+      this.versions.add(version, second, total / COUNT_UNIT, bad / COUNT_UNIT, nowSecond);
+    }
     return true;
   }
 
@@ -195,6 +199,7 @@ export class Track implements WindowSums {
   adopt(published: PublishedGate, nameOf: (id: number) => string, now: UnixMs): void {
     const before = this.gate;
     this.gate = adopt(before, published);
+    if (published.state === "open") this.presence.trust();
     this.override = published.override;
     const isSuspect = (id: number) => published.suspects.includes(nameOf(id));
     this.versions.inherit(isSuspect, Math.floor(now / SECOND));
@@ -326,14 +331,18 @@ export class Track implements WindowSums {
     return observed === null ? null : observed / COUNT_UNIT;
   }
 
+  /** While closed, requests of long ago and of before the trouble say nothing of its end, nor of its going on. */
+  private isSign(second: UnixSecond): boolean {
+    if (this.gate.burnClosed === null) return true;
+    return this.isNews && second * SECOND >= this.watch.troubleSinceMs();
+  }
+
   private count(second: UnixSecond, total: number, bad: number, badSquares: number): void {
     this.windows.add(second, total, bad);
     this.ledger.add(second, total, bad);
-    const isSign =
-      this.gate.burnClosed === null ||
-      (this.isNews && second * SECOND >= this.watch.troubleSinceMs());
-    const telling = isSign ? total : bad;
-    this.watch.observe(second, telling / COUNT_UNIT, bad / COUNT_UNIT, badSquares, this.receivedAt);
+    if (this.isSign(second)) {
+      this.watch.observe(second, total / COUNT_UNIT, bad / COUNT_UNIT, badSquares, this.receivedAt);
+    }
     this.minuteTotal += total;
     this.minuteBad += bad;
   }
@@ -378,14 +387,6 @@ export class Track implements WindowSums {
     this.ledger.setPeriod(Math.floor(start / SECOND), Math.floor(end / SECOND));
     this.periodEnd = end;
   }
-}
-
-/** Whether counts of one still mean the same for the other. */
-function sameCounting(a: Slo, b: Slo): boolean {
-  return (
-    JSON.stringify(a.indicator) === JSON.stringify(b.indicator) &&
-    JSON.stringify(a.budgeting) === JSON.stringify(b.budgeting)
-  );
 }
 
 function reasonOf(breach: Breach): "fast-burn" | "slow-burn" {

@@ -3,7 +3,7 @@ const STEP_MS = 250;
 
 /**
  * How long a disk has been waited for by a process that could have heard it. While the event loop stands still nobody
- * hears an answer, however soon it came: of such a time one step counts, as the answer comes with the next turn.
+ * hears an answer, however soon it came: of such a time two steps count at most, as the answer comes with the next turn.
  */
 export class DiskWait {
   private timer: NodeJS.Timeout | null = null;

@@ -78,3 +78,11 @@ export interface MetricSelector {
     readonly isDuration: boolean;
   } | null;
 }
+
+/** Whether counts of one still mean the same for the other. */
+export function sameCounting(a: Slo, b: Slo): boolean {
+  return (
+    JSON.stringify(a.indicator) === JSON.stringify(b.indicator) &&
+    JSON.stringify(a.budgeting) === JSON.stringify(b.budgeting)
+  );
+}

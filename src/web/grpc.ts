@@ -158,7 +158,13 @@ function watch(
       giveUp(cause);
     }
   });
-  const unwatch = reader.watch(offer);
+  const unwatch = reader.watch((decisions) => {
+    try {
+      offer(decisions);
+    } catch (cause) {
+      giveUp(cause);
+    }
+  });
   const leave = (): void => {
     watches.delete(call);
     unwatch();

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { hostPort } from "../model/address.ts";
 import { EngineError } from "../model/errors.ts";
 import { SECOND } from "../model/time.ts";
 import type { Log } from "../ports/log.ts";
@@ -57,11 +58,10 @@ export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> 
   // A connection that could not be accepted (no file handle left) must not end the engine.
   server.on("error", () => undefined);
   const { port } = server.address() as AddressInfo;
-  const shownHost = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   return {
     host: endpoint.host,
     port,
-    url: `${settings.tls ? "https" : "http"}://${shownHost}:${port}`,
+    url: `${settings.tls ? "https" : "http"}://${hostPort(endpoint.host, port)}`,
     async close() {
       events.close();
       turns.close();

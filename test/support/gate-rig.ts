@@ -46,10 +46,18 @@ export class GateRig {
       weight?: number;
       receivedAt?: UnixMs;
       version?: number;
+      /** A point that says that there were none. */
+      reportsNone?: boolean;
     } = {},
   ): void {
-    const { second = Math.floor(this.now / SECOND), index = 0, weight = 1, version = 0 } = at;
-    if (total === 0 && bad === 0) return;
+    const {
+      second = Math.floor(this.now / SECOND),
+      index = 0,
+      weight = 1,
+      version = 0,
+      reportsNone = false,
+    } = at;
+    if (total === 0 && bad === 0 && !reportsNone) return;
     const one = (value: number) => Float64Array.of(value);
     const delta: RequestDelta = {
       fingerprint: new Uint32Array(5),

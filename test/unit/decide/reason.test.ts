@@ -148,9 +148,15 @@ const GOLDEN: readonly [
   ],
   [
     "nothing for this SLO since the start",
-    NO_DATA,
+    { ...NO_DATA, budget: { ...NO_DATA.budget, total: 0 } },
     { sloHeardAt: null },
     "no requests yet: telemetry arrives, but none of it matches this SLO",
+  ],
+  [
+    "nothing but requests of long ago",
+    NO_DATA,
+    { sloHeardAt: null },
+    "no requests of the last five minutes yet: those that came had ended before (a queue, or the sender's clock)",
   ],
   [
     "a receiver that nobody reaches",

@@ -44,6 +44,19 @@ describe("a fresh gate", () => {
     expect(hourly(rig, true, true).gate().state).toBe("open");
   });
 
+  it("does not open on one request after reports of none, as counters begin", () => {
+    const rig = fresh();
+    for (let minute = 0; minute < 5; minute++) {
+      rig.add({ total: 0 }, { reportsNone: true });
+      run(rig, 60);
+    }
+    run(rig, 1, 1);
+    expect(rig.gate()).toMatchObject({ state: "unknown", reason: "warming-up" });
+    run(rig, 15);
+    run(rig, 1, 1);
+    expect(rig.gate()).toMatchObject({ state: "open", reason: "ok" });
+  });
+
   it("of one request an hour opens with the first good one after a bad one", () => {
     const rig = hourly(fresh(), false);
     run(rig, 1, 1);

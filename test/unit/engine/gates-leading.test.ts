@@ -87,6 +87,16 @@ describe("gates of a replica", () => {
     expect(gates.gates.get("pay")).toMatchObject({ state: "open", sequence: 42 });
   });
 
+  it("leave open what the last leader had open, though they have heard of one request only", () => {
+    const gates = rig();
+    gates.gates.lead(null, gates.now);
+    run(gates, 1);
+    const open = published({ state: "open", allowed: true, reason: "ok" });
+    gates.gates.lead({ epoch: 7, after: 6, published: [open] }, gates.now);
+    for (let i = 0; i < 50; i++) gates.tick();
+    expect(gates.gates.get("pay")).toMatchObject({ state: "open", sequence: 41, epoch: 7 });
+  });
+
   it("close by their own evidence what the last leader had open, as the next transition", () => {
     const gates = rig();
     gates.gates.lead(null, gates.now);

@@ -45,21 +45,65 @@ describe.each([
     expect(gates.gate()).toMatchObject({ state: "closed", allowed: false });
   });
 
-  it("do not keep it closed: it opens on what comes now", () => {
-    const gates = rig(over).run(120, HEALTHY);
-    gates.runUntil(({ state }) => state === "closed", OUTAGE);
-    runOld(gates, 60, 7_200);
-    gates.runUntil(({ state }) => state === "open", HEALTHY);
+  it("do not keep it closed: it opens on what comes now, and no later for a few failures among them", () => {
+    const seconds = [false, true].map((queue) => {
+      const gates = rig(over).run(120, HEALTHY);
+      gates.runUntil(({ state }) => state === "closed", OUTAGE);
+      return gates.runUntil(({ state }) => {
+        if (!queue) return state === "open";
+        const second = Math.floor(gates.now / SECOND) - 7_200;
+        gates.add({ total: 2_000, bad: 1 }, { second });
+        return state === "open";
+      }, HEALTHY);
+    });
+    expect(seconds[1]).toBe(seconds[0]);
   });
 });
 
 describe("requests of long ago", () => {
+  /** Per second: live traffic of version 2, of version 3, and requests of two hours ago of the version `of`. */
+  function versions(gates: GateRig, seconds: number, live: number[], bad: number, of?: number) {
+    for (let i = 0; i < seconds; i++) {
+      gates.add({ total: live[0] ?? 0 }, { version: 2 });
+      gates.add({ total: live[1] ?? 0, bad }, { version: 3 });
+      const second = Math.floor(gates.now / SECOND) - 7_200;
+      if (of !== undefined) gates.add({ total: 100 }, { version: of, second });
+      gates.tick();
+    }
+  }
+
+  it("do not make a version serve that has gone", () => {
+    const opened = [undefined, 3].map((of) => {
+      const gates = rig({ keepClosedForMs: 30 * SECOND });
+      versions(gates, 1_800, [990], 0);
+      versions(gates, 60, [900, 100], 50);
+      expect(gates.gate()).toMatchObject({ reason: "bad-version" });
+      for (let second = 0; second < 1_800; second++) {
+        if (gates.gate().state === "open") return second;
+        versions(gates, 1, [990], 0, of);
+      }
+      return Number.NaN;
+    });
+    expect(opened[1]).toBe(opened[0]);
+  });
+
+  it("of a version that has gone do not hide which one is to blame", () => {
+    const gates = rig();
+    for (let i = 0; i < 1_800; i++) {
+      gates.add({ total: 500 }, { version: 1 });
+      versions(gates, 1, [490], 0);
+    }
+    versions(gates, 60, [900, 100], 10, 1);
+    expect(gates.gate()).toMatchObject({ state: "closed", reason: "bad-version" });
+  });
+
   it("do not open a gate that knows nothing of now", () => {
     const gates = rig();
     runOld(gates, 120, 20 * 86_400);
     expect(gates.gate()).toMatchObject({ state: "unknown", reason: "no-data", allowed: false });
     // The budget has them.
     expect(gates.gate().budget.total).toBe(120 * HEALTHY.total);
+    expect(gates.gate().message).toContain("no requests of the last five minutes yet");
   });
 
   it("are no sign of life of a service that fell silent", () => {

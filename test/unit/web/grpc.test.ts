@@ -196,6 +196,15 @@ describe("Watch", () => {
     await until("another's decision", () => other.received.length === 1);
   });
 
+  it("ends with INTERNAL when a later decision cannot be put into words", async () => {
+    const { errors, received } = watch({ slo: ["pay"] });
+    await until("the present state", () => received.length === 1);
+    source.decide({ ...decision({ slo: "pay", sequence: 99 }), burn: null as never });
+    await until("the end", () => errors.length === 1);
+    expect(errors[0]?.code).toBe(status.INTERNAL);
+    expect(source.watchers).toBe(0);
+  });
+
   it("is NOT_FOUND when one of the names is unknown", async () => {
     const { errors } = watch({ slo: ["pay", "nobody"] });
     await until("the error", () => errors.length === 1);
