@@ -4,6 +4,7 @@ import type { GateDecision } from "../model/gate.ts";
 import { SECOND } from "../model/time.ts";
 import type { GateReader } from "../ports/gate-reader.ts";
 import { ApiError } from "./answer.ts";
+import { allInWords } from "./in-words.ts";
 
 export interface EventStreamSettings {
   readonly reader: Pick<GateReader, "names" | "inParts" | "watch">;
@@ -175,16 +176,4 @@ function frame(d: DecisionMessage): string {
 
 function snapshotFrame(data: readonly string[]): string {
   return `id: snapshot\nevent: snapshot\ndata: {"data":[${data.join(",")}]}\n\n`;
-}
-
-/** Part by part, so that thousands of SLOs hold up neither ticks nor requests. */
-async function allInWords({
-  reader,
-  message,
-}: Pick<EventStreamSettings, "reader" | "message">): Promise<{ slo: string; json: string }[]> {
-  const present: { slo: string; json: string }[] = [];
-  for await (const decisions of reader.inParts()) {
-    for (const d of decisions) present.push({ slo: d.slo, json: JSON.stringify(message(d)) });
-  }
-  return present;
 }

@@ -7,6 +7,7 @@ import type { Log } from "../ports/log.ts";
 import { ApiError, send, sendJson } from "./answer.ts";
 import { requireReader, requireWriter } from "./auth.ts";
 import type { EventStream } from "./events.ts";
+import { allInWords } from "./in-words.ts";
 import { unknownSlo } from "./nearest.ts";
 import { parseClearAuthor, parseOverride, readJsonBody } from "./override-request.ts";
 import { type loadPage, sendPageFile } from "./page-files.ts";
@@ -86,7 +87,7 @@ export function createRouter(
 
 function createRoutes(sources: RouteSources, events: EventStream): readonly Route[] {
   const { reader, message } = sources;
-  const all = shared(() => allInWords(sources));
+  const all = shared(() => listInWords(sources));
   const found = <T>(slo: string, value: T | null): T => value ?? fail(reader, slo);
   const reading =
     (handle: (call: Call) => void | Promise<void>) =>
@@ -177,13 +178,9 @@ async function sendAll(all: () => Promise<Buffer>, call: Call): Promise<void> {
   send(call.request, call.response, 200, type, await all());
 }
 
-/** All decisions, put into words part by part: thousands of them must not hold up a tick. */
-async function allInWords({ reader, message }: RouteSources): Promise<Buffer> {
-  const texts: string[] = [];
-  for await (const decisions of reader.inParts()) {
-    for (const decision of decisions) texts.push(JSON.stringify(message(decision)));
-  }
-  return Buffer.from(`{"data":[${texts.join(",")}]}\n`);
+async function listInWords(sources: RouteSources): Promise<Buffer> {
+  const present = await allInWords(sources);
+  return Buffer.from(`{"data":[${present.map(({ json }) => json).join(",")}]}\n`);
 }
 
 async function setOverride(sources: RouteSources, call: Call): Promise<void> {
