@@ -15,6 +15,9 @@ export class Fingerprint {
   /** The same words, signed: adding those needs no doubles. */
   private readonly lanes = new Int32Array(this.sum.buffer);
   private readonly hash = new Hash128();
+  /** A point's value, and its bits. */
+  private readonly value = new Float64Array(1);
+  private readonly words = new Int32Array(this.value.buffer);
 
   reset(): void {
     this.sum.fill(0);
@@ -51,12 +54,15 @@ export class Fingerprint {
     this.add();
   }
 
-  /** Adds a data point by series, start and time. */
+  /** Adds a data point by series, start, time and value: an SDK's clock may show two readings one millisecond. */
   addPoint(point: PointRecord): void {
     const series = point.series;
     const hash = this.hash;
+    const { value, words } = this;
+    // One of the two is zero.
+    value[0] = point.value + point.count;
     hash.words(series[0]!, series[1]!, series[2]!, series[3]!, point.startHi, point.startLo);
-    hash.words(hash.a, hash.b, hash.c, hash.d, point.timeHi, point.timeLo);
+    hash.words(hash.a ^ words[0]!, hash.b ^ words[1]!, hash.c, hash.d, point.timeHi, point.timeLo);
     this.add();
   }
 

@@ -30,8 +30,8 @@ const FIRST_LINES = 64;
  * - First sight: a series that started after `listeningSince` counts from zero; an older one only sets
  *   the base line, since its past was not for us to see.
  * - A start time at or after the last point, or a smaller value, is a reset: the value counts from zero.
- * - A point that is not newer than the last one is out of order (or a retry): a later point has already
- *   told of its requests.
+ * - A point that is older than the last one is out of order: a later point has already told of its requests. So has
+ *   one of the same time (a retry), unless its counts have grown: an SDK's clock may show two readings one millisecond.
  *
  * What a request moves can be taken back: by `rollback` when it is not admitted, and until its commit, together with
  * what later requests moved, by `rollbackUnsettled`.
@@ -95,7 +95,8 @@ export class SeriesStore {
     const { state } = this.rows;
     const at = row * FIELDS;
     const lastTime = state[at + TIME]!;
-    if (time <= lastTime) return NOT_COUNTED;
+    if (time < lastTime) return NOT_COUNTED;
+    if (time === lastTime && !hasGrown(state, at, start, counts, length)) return NOT_COUNTED;
     this.remember(row, at);
     // Never seen: as if it had restarted, when it is young enough to have had no past.
     const isFirst = Number.isNaN(lastTime);
@@ -242,6 +243,23 @@ export class SeriesStore {
       this.undoRow[i] = moved[this.undoRow[i]!]!;
     }
   }
+}
+
+/** Whether counts are a later reading of what the row has counted so far. */
+function hasGrown(
+  state: Float64Array,
+  at: number,
+  start: number,
+  counts: Float64Array,
+  length: number,
+): boolean {
+  if (start !== state[at + START]) return false;
+  let grown = false;
+  for (let i = 0; i < length; i++) {
+    if (counts[i]! < state[at + VALUES + i]!) return false;
+    grown ||= counts[i]! > state[at + VALUES + i]!;
+  }
+  return grown;
 }
 
 function larger<A extends Int32Array | Float64Array>(from: A, to: A): A {

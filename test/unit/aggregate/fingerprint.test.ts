@@ -156,4 +156,18 @@ describe("the fingerprint of data points", () => {
     }
     expect(seen.size).toBe(sums);
   });
+
+  it("tells apart two readings of one millisecond by value, and by count", () => {
+    const point = new PointRecord(NO_KEYS, NO_KEYS);
+    const fingerprint = new Fingerprint();
+    const sumOf = (value: number, count: number) => {
+      Object.assign(point, { value, count });
+      fingerprint.reset();
+      fingerprint.addPoint(point);
+      return laneText(fingerprint.sum);
+    };
+    const readings = [sumOf(0, 0), sumOf(7, 0), sumOf(10, 0), sumOf(10.5, 0), sumOf(0, 2 ** 40)];
+    expect(new Set(readings).size).toBe(readings.length);
+    expect(sumOf(7, 0)).toBe(readings[1]);
+  });
 });

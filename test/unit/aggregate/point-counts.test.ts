@@ -119,6 +119,19 @@ describe("a cumulative sum", () => {
     expect(rig.take()).toEqual([5, 0]);
   });
 
+  it("read twice in one millisecond adds what it grew by in between", () => {
+    const rig = new IngestRig([requests]);
+    rig.metrics(counter(-20, 100, 4));
+    rig.metrics(counter(-20, 103, 4));
+    expect(rig.take()).toEqual([107, 4]);
+    // The reading before that one, overtaken; then what cannot be a later reading of the same process.
+    rig.metrics(counter(-20, 101, 4));
+    rig.metrics(counter(-20, 200, 5, at(-45)));
+    expect(rig.take()).toEqual([0, 0]);
+    rig.metrics(counter(-10, 110, 5));
+    expect(rig.take()).toEqual([8, 1]);
+  });
+
   it("is one series whatever the order of its attributes, and another with other ones", () => {
     const rig = new IngestRig([requests]);
     const of = (second: number, value: number, attributes: SumPoint["attributes"]) =>
