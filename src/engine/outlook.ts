@@ -3,6 +3,7 @@ import { COUNT_UNIT } from "../model/delta.ts";
 import type { Exhaustion, ForecastHorizon, ForecastReport } from "../model/gate.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { DAY, type DurationMs, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
+import { RollOff } from "../windows/roll-off.ts";
 import type { Track } from "./track.ts";
 
 /**
@@ -50,6 +51,8 @@ export class Outlook {
 }
 
 const ROUNDS = 3;
+/** Used again for every SLO: nothing of it is kept. */
+const ROLL_OFF = new RollOff();
 
 function reportOf(track: Track, remainingBad: number, now: UnixMs): ForecastReport {
   const hour = horizon(track, "1h", HOUR);
@@ -75,6 +78,7 @@ function exhaustionOf(track: Track, remainingBad: number, now: UnixMs): Exhausti
   const periodMs = track.slo.period.durationMs;
   let horizonMs: DurationMs = HOUR;
   let found: Exhaustion | null = null;
+  track.ledger.leaving(ROLL_OFF);
   for (let round = 0; round < ROUNDS; round++) {
     found = exhaustion({
       now,
@@ -83,7 +87,7 @@ function exhaustionOf(track: Track, remainingBad: number, now: UnixMs): Exhausti
       rate: track.forecast.at(horizonMs, false),
       requestsPerSecond: track.forecast.requestRate(horizonMs),
       objective: track.slo.objective,
-      rollsOff: (seconds) => track.ledger.rollsOff(nowSecond, seconds) / COUNT_UNIT,
+      rollsOff: (seconds) => ROLL_OFF.by(nowSecond + seconds) / COUNT_UNIT,
       periodEndsAt: track.periodEndsAt(),
       periodMs,
     });

@@ -2,6 +2,7 @@ import type { Period } from "../model/slo.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 import { SloWindows } from "./rings.ts";
+import type { RollOff } from "./roll-off.ts";
 import { SLO_TIERS, tierFor } from "./tiers.ts";
 
 /** Rings that already hold what the ledger counts, and which of their windows is the period. */
@@ -131,12 +132,12 @@ export class BudgetLedger {
   }
 
   /**
-   * Bad count that leaves a rolling period within the next `withinSeconds`; 0 for calendar periods. Not for
-   * every SLO at every tick: see `badLeavingBy` in rings.ts.
+   * What will leave a rolling period; of a calendar period nothing does. Not for every SLO at every tick: see `leaving` in
+   * rings.ts.
    */
-  rollsOff(now: UnixSecond, withinSeconds: number): number {
-    if (this.rings === null) return 0;
-    return this.rings.badLeavingBy(this.windowIndex, now + withinSeconds);
+  leaving(into: RollOff): void {
+    if (this.rings === null) into.begin(1, 0);
+    else this.rings.leaving(this.windowIndex, into);
   }
 
   /** Seconds until a calendar period ends, never below 0; null for rolling periods, and before `setPeriod`. */

@@ -2,6 +2,7 @@ import { Counts } from "../model/counts.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import type { UnixSecond } from "../model/time.ts";
 import type { BurnWindow } from "../model/window.ts";
+import type { RollOff } from "./roll-off.ts";
 import { SLO_TIERS, type Tier, tierFor } from "./tiers.ts";
 
 // Layout of the records, in doubles: one per tier, one per window, the latest second. They stand together, so
@@ -144,25 +145,18 @@ export class SloWindows {
     return this.data[this.recordOf(windowIndex) + BAD]!;
   }
 
-  /**
-   * Bad count that leaves the window by `until` if nothing is added. Looks at each bucket that leaves:
-   * at most 864 of them, so not for every SLO at every tick.
-   */
-  badLeavingBy(windowIndex: number, until: UnixSecond): number {
+  /** What will leave the window. Looks at each of its buckets, at most 864: not for every SLO at every tick. */
+  leaving(windowIndex: number, into: RollOff): void {
     const data = this.data;
     const at = this.recordOf(windowIndex);
-    if (data[at + BAD] === 0) return 0;
     const t = data[at + TIER]!;
     const { stepSeconds, buckets } = this.tiers[t]!;
-    const inWindow = data[at + BUCKETS]!;
     const record = t * TIER_RECORD;
-    const leaving = Math.min(inWindow, Math.floor(until / stepSeconds) - data[record + HEAD]!);
-    let bad = 0;
-    for (let i = 0; i < leaving; i++) {
-      const slot = wrap(data[record + SLOT]! - inWindow + 1 + i, buckets);
-      bad += this.bads.at(this.starts[t]! + slot);
+    into.begin(stepSeconds, data[record + HEAD]!);
+    if (data[at + BAD] === 0) return;
+    for (let age = data[at + BUCKETS]! - 1; age >= 0; age--) {
+      into.push(this.bads.at(this.starts[t]! + wrap(data[record + SLOT]! - age, buckets)));
     }
-    return bad;
   }
 
   /** First second that the window still holds. */
