@@ -18,7 +18,7 @@ export class Presence {
   usualRate = 0;
   /** Between arrivals; null before the second one. */
   private meanGapMs: number | null = null;
-  /** Enough was heard once, and it did not burn: the gate need not warm up again. */
+  /** Enough was heard, and it did not burn: until it falls silent, the gate need not warm up again. */
   private isWarm = false;
   /** First and last arrival of requests, not of a report of none. */
   private firstRequestAt: UnixMs | null = null;
@@ -65,6 +65,11 @@ export class Presence {
     if (this.isWarm || !this.isFresh) return;
     this.isFresh = false;
     this.isWarm = this.heardEnough && !burns();
+  }
+
+  /** It fell silent: what is heard next must not burn, as at the beginning. */
+  fellSilent(): void {
+    this.isWarm = false;
   }
 
   /** Whoever led before knew enough: the gate need not warm up here. */

@@ -181,6 +181,7 @@ export class Track implements WindowSums {
     findings.replenished = isReplenished(budget, seen);
     this.presence.warmUp(this.burns);
     findings.silence = this.presence.silence(now, hearing);
+    if (findings.silence === "stale") this.presence.fellSilent();
     findings.override = this.override;
 
     const before = this.gate;

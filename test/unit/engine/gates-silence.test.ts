@@ -22,6 +22,26 @@ describe("Gates: silence", () => {
     expect(rig.gate()).toMatchObject({ state: "unknown", reason: "no-data" });
   });
 
+  it("ends with a request that is good, not with a failed one", () => {
+    const rig = new GateRig([slo(), slo({ name: "cart", service: "cart" })]);
+    for (let i = 0; i < 120; i++) {
+      rig.add(HEALTHY);
+      rig.run(1, HEALTHY, 1);
+    }
+    rig.run(600, HEALTHY, 1);
+    expect(rig.gate()).toMatchObject({ state: "unknown", reason: "stale" });
+    rig.add({ total: 1, bad: 1 });
+    rig.run(1, HEALTHY, 1);
+    expect(rig.gate()).toMatchObject({ state: "unknown", reason: "warming-up", allowed: true });
+    expect(rig.gate().message).toMatch(
+      /^warming up until requests come that do not burn: burn rate /,
+    );
+    rig.run(400, HEALTHY, 1);
+    rig.add({ total: 1 });
+    rig.run(1, HEALTHY, 1);
+    expect(rig.gate()).toMatchObject({ state: "open", reason: "ok" });
+  });
+
   it("says that nothing matches an SLO when others are heard", () => {
     const rig = new GateRig([slo(), slo({ name: "cart" })]).run(60, HEALTHY, 1);
     expect(rig.gate().message).toBe(
