@@ -33,7 +33,7 @@ const steps: readonly (readonly [fromMs: number, stepMs: number, tickMs: number]
   [6 * MINUTE, SECOND, 10 * SECOND],
   [0, 0, 0],
 ];
-const columns = slos.map((slo) => gates.indexOf(slo));
+const columns = slos.map((slo) => gates.placeOf(slo).index);
 const delta = oneCellEach(columns.length);
 for (let at = begin, step = 0; at < now; at += steps[step]![1]) {
   while (now - at <= steps[step + 1]![0]) step++;

@@ -60,15 +60,19 @@ export class PointCounts {
     const isGauge = point.type === GAUGE;
     const isCumulative = !isGauge && point.temporality === TEMPORALITY_CUMULATIVE;
     if (!isGauge && !isCumulative && point.temporality !== TEMPORALITY_DELTA) return "unusable";
+    const most = isCumulative ? Number.MAX_SAFE_INTEGER : MAX_REQUESTS;
     for (let i = 0; i < length; i++) {
-      const count = selectedCount(rules[i]!, point);
+      const count = selectedCount(rules[i]!, point, most);
       if (count === Unusable.NoBound) return "no-bucket-bound";
       if (count === Unusable.Kind) return "unusable";
       counts[i] = count;
     }
     if (isCumulative) {
-      const outcome = series.increase(point, this.reader, counts, length, tally.receivedAt);
+      const { since } = rules[0]!;
+      const now = tally.receivedAt;
+      const outcome = series.increase(point, this.reader, counts, length, now, since);
       if (outcome !== COUNTED) return outcome === SERIES_LIMIT ? "series-limit" : null;
+      for (let i = 0; i < length; i++) if (counts[i]! > MAX_REQUESTS) return "unusable";
     }
     const cell = tally.cell(rules[0]!.slo, version, second);
     for (let i = 0; i < length; i++) addCount(tally, cell, rules[i]!, counts[i]!);
@@ -95,7 +99,7 @@ const MAX_REQUESTS = 2 ** 40;
 /** Counts are never negative, so these cannot be mistaken for one. */
 const Unusable = { NoBound: -1, Kind: -2 } as const;
 
-function selectedCount(rule: PointRule, point: PointRecord): number {
+function selectedCount(rule: PointRule, point: PointRecord, most: number): number {
   const threshold = rule.threshold;
   if (point.type === GAUGE) {
     if (Number.isNaN(point.value)) return Unusable.Kind;
@@ -103,11 +107,11 @@ function selectedCount(rule: PointRule, point: PointRecord): number {
   }
   if (point.type === SUM) {
     // Going down, or up and down: not a count of requests. And a sum has no distribution to cut at a threshold.
-    return threshold === null && point.monotonic && point.value >= 0 && point.value <= MAX_REQUESTS
+    return threshold === null && point.monotonic && point.value >= 0 && point.value <= most
       ? point.value
       : Unusable.Kind;
   }
-  if (point.count > MAX_REQUESTS) return Unusable.Kind;
+  if (point.count > most) return Unusable.Kind;
   if (threshold === null) return point.count;
   const below = countAtOrBelow(point, boundOf(rule, point));
   if (Number.isNaN(below)) return Unusable.NoBound;

@@ -4,6 +4,7 @@ import type { PointRecord } from "../decode/point-record.ts";
 import type { SpanRecord } from "../decode/span-record.ts";
 import type { Matcher } from "../model/matcher.ts";
 import type { MetricSelector, Slo } from "../model/slo.ts";
+import type { UnixMs } from "../model/time.ts";
 import {
   compilePointMatcher,
   compileSpanMatcher,
@@ -35,7 +36,9 @@ export interface PointRule {
   /** Slots in the table of metric names. */
   readonly metrics: ReadonlySet<number>;
   readonly threshold: MetricSelector["threshold"];
-  /** Identity for cumulative state, 128 bits in four words; stable while the selector's text is. */
+  /** When the SLO began to count by its indicator. */
+  readonly since: UnixMs;
+  /** Identity for cumulative state, 128 bits in four words; stable while the selector's text and `since` are. */
   readonly selector: Int32Array;
   /** A good/total indicator counts as total +1, bad +1 and good: bad -1. */
   readonly addsTotal: 0 | 1;
@@ -52,8 +55,15 @@ export interface RuleSet {
   readonly points: ServiceIndex<PointRule>;
 }
 
-/** @param indexOf the SLO's column in deltas, stable across reloads */
-export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number): RuleSet {
+/**
+ * @param indexOf the SLO's column in deltas, stable across reloads
+ * @param sinceOf when the SLO began to count by its indicator, stable as long as it does; needed for metrics only
+ */
+export function compileRules(
+  slos: readonly Slo[],
+  indexOf: (slo: Slo) => number,
+  sinceOf: (slo: Slo) => UnixMs = () => 0,
+): RuleSet {
   const resourceKeys = new SlotRegistry(["service.name", "service.version"]);
   const spanKeys = new SlotRegistry([]);
   const pointKeys = new SlotRegistry([]);
@@ -79,6 +89,7 @@ export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number
         lastCell: -1,
       });
     } else {
+      const since = sinceOf(slo);
       const add = (selector: MetricSelector, role: string, total: 0 | 1, bad: -1 | 0 | 1) => {
         const { resource, rest } = split(selector.where);
         points.add(servicesOf(selector.where), {
@@ -87,7 +98,8 @@ export function compileRules(slos: readonly Slo[], indexOf: (slo: Slo) => number
           where: pointTest({ all: rest }),
           metrics: new Set(selector.metrics.map((name) => metricNames.slot(name))),
           threshold: selector.threshold,
-          selector: identityOf(`${slo.name} ${role} ${JSON.stringify(selector)}`),
+          since,
+          selector: identityOf(`${slo.name} ${role} ${since} ${JSON.stringify(selector)}`),
           addsTotal: total,
           addsBad: bad,
         });

@@ -27,8 +27,9 @@ const FIRST_LINES = 64;
  * Last values of cumulative series, so that a point can be turned into its increase. Keyed by the series' identity and
  * what reads it (two SLOs may read different buckets of one series).
  *
- * - First sight: a series that started after `listeningSince` counts from zero; an older one only sets
- *   the base line, since its past was not for us to see.
+ * - First sight: a series that started after `listeningSince`, and after what reads it, counts from zero; an older one
+ *   only sets the base line, since its past was not for us to see. So does one that may have been here before it was
+ *   dropped for its silence: its past has been counted.
  * - A start time at or after the last point, or a smaller value, is a reset: the value counts from zero.
  * - A point that is older than the last one is out of order: a later point has already told of its requests. So has
  *   one of the same time (a retry), unless its counts have grown: an SDK's clock may show two readings one millisecond.
@@ -41,6 +42,8 @@ export class SeriesStore {
   /** How often rows have moved. */
   moves = 0;
   private listeningSince: number;
+  /** Time of the latest point of all series that were dropped, in ns. */
+  private droppedUntil = Number.NEGATIVE_INFINITY;
   private nextDropAt = Number.NEGATIVE_INFINITY;
   /** Keyed by the sum of two hashes: the series' and its selectors'. */
   private readonly rows = new SeriesRows();
@@ -64,19 +67,17 @@ export class SeriesStore {
     return this.rows.size;
   }
 
-  /** A new request. A full store forgets its idle series here. */
+  /** A new request. */
   begin(now: UnixMs): void {
     this.requestAt = this.undoTo;
-    if (this.size >= this.limit && now >= this.nextDropAt) {
-      this.nextDropAt = now + DROP_IDLE_EVERY_MS;
-      this.drop(now - IDLE_MS);
-    }
+    this.makeRoom(now);
   }
 
   /**
    * Turns the counts of a point, at most MAX_VALUES, into their increases since the series' last point, in place.
    *
    * @param reader 128-bit identity of what reads the series: the same counts in the same order each time
+   * @param since when it began to
    * @returns COUNTED, or why the counts are not increases: NOT_COUNTED or SERIES_LIMIT
    */
   increase(
@@ -85,6 +86,7 @@ export class SeriesStore {
     counts: Float64Array,
     length: number,
     now: UnixMs,
+    since: UnixMs,
   ): number {
     const start = toDouble(point.startHi, point.startLo);
     const time = toDouble(point.timeHi, point.timeLo);
@@ -102,7 +104,7 @@ export class SeriesStore {
     const isFirst = Number.isNaN(lastTime);
     let fromZero = start !== state[at + START] && start >= lastTime;
     for (let i = 0; i < length; i++) fromZero ||= counts[i]! < state[at + VALUES + i]!;
-    if (isFirst) fromZero = start > 0 && start >= this.listeningSince;
+    if (isFirst) fromZero = start > 0 && start >= Math.max(this.seesAllSince(), since * 1e6);
     state[at + START] = start;
     state[at + TIME] = time;
     state[at + SEEN_AT] = now;
@@ -155,11 +157,16 @@ export class SeriesStore {
   restore(lines: BaseLines, now: UnixMs): void {
     for (let line = 0; line < lines.length; line++) {
       for (let i = 0; i < KEY_WORDS; i++) this.key[i] = lines.key[line * KEY_WORDS + i]!;
+      const from = line * BASE_LINE_NUMBERS;
+      // What was dropped is stored too, and may come first.
+      this.makeRoom(now);
       const row = this.rowOf(this.key);
-      if (row < 0) return;
+      if (row < 0) {
+        this.droppedUntil = Math.max(this.droppedUntil, lines.numbers[from + 1]!);
+        continue;
+      }
       const { state } = this.rows;
       const at = row * FIELDS;
-      const from = line * BASE_LINE_NUMBERS;
       state[at + START] = lines.numbers[from]!;
       state[at + TIME] = lines.numbers[from + 1]!;
       state[at + SEEN_AT] = now;
@@ -177,7 +184,7 @@ export class SeriesStore {
   }
 
   get listensSince(): UnixMs {
-    return this.listeningSince / 1e6;
+    return this.seesAllSince() / 1e6;
   }
 
   /** The series in `count` rows, in columns that are used again. */
@@ -235,8 +242,27 @@ export class SeriesStore {
     return this.size < this.limit ? this.rows.add(key) : -1;
   }
 
+  /** A series that is seen for the first time, and started later than this, has no past that was seen or missed. */
+  private seesAllSince(): number {
+    return Math.max(this.listeningSince, this.droppedUntil);
+  }
+
+  /** A full store forgets its idle series. */
+  private makeRoom(now: UnixMs): void {
+    if (this.size < this.limit || now < this.nextDropAt) return;
+    this.nextDropAt = now + DROP_IDLE_EVERY_MS;
+    this.drop(now - IDLE_MS);
+  }
+
   /** Only between requests: what the present one has moved must be found again. */
   private drop(seenBefore: UnixMs): void {
+    const { state } = this.rows;
+    for (let at = 0; at < this.size * FIELDS; at += FIELDS) {
+      // Of one never seen the time is NaN, and says nothing.
+      if (state[at + SEEN_AT]! < seenBefore && state[at + TIME]! > this.droppedUntil) {
+        this.droppedUntil = state[at + TIME]!;
+      }
+    }
     const moved = this.rows.drop(seenBefore);
     this.moves++;
     for (let i = 0; i < this.undoTo - this.undoBase; i++) {

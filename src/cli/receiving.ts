@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { extname, join } from "node:path";
 import type { Ingest } from "../aggregate/ingest.ts";
-import { compileRules } from "../aggregate/rules.ts";
+import type { RuleSet } from "../aggregate/rules.ts";
 import type { VersionTable } from "../aggregate/versions.ts";
 import { Fleet } from "../channel/fleet.ts";
 import type { Rules } from "../channel/messages.ts";
@@ -27,6 +27,7 @@ export interface ReceivingParts {
   readonly versions: VersionTable;
   readonly slos: readonly Slo[];
   readonly columnOf: (slo: Slo) => number;
+  readonly rulesOf: (slos: readonly Slo[]) => RuleSet;
 }
 
 /** All that listens for OTLP, in this process or in workers. */
@@ -57,13 +58,13 @@ export function processes(workers: WorkerCount, parallelism: number): number {
 }
 
 async function inThisProcess(parts: ReceivingParts): Promise<Receiving> {
-  const { settings, consumer, counters, columnOf } = parts;
+  const { settings, consumer, counters } = parts;
   const { ports, stop } = await startReceivers(settings.receivers, consumer, counters);
   return {
     addresses: addressesOf(settings, ports),
     trouble: () => null,
     workers: () => null,
-    useSlos: (slos) => consumer.useRules(compileRules(slos, columnOf)),
+    useSlos: (slos) => consumer.useRules(parts.rulesOf(slos)),
     stop,
   };
 }
@@ -95,7 +96,7 @@ async function inWorkers(parts: ReceivingParts, count: number): Promise<Receivin
     workers: () => ({ listening: fleet.listening, restarts: fleet.restarts }),
     useSlos: (slos) => {
       // Metrics are read here; and what cannot be compiled reaches no worker.
-      consumer.useRules(compileRules(slos, columnOf));
+      consumer.useRules(parts.rulesOf(slos));
       rules = rulesOf(slos);
       fleet.post({ kind: "rules", rules });
     },

@@ -118,8 +118,11 @@ async function build(
   for (const slo of gates.orphaned()) {
     log.warn("a stored override has no SLO now; it is kept", { slo });
   }
+  const columnOf = (slo: Slo) => gates.placeOf(slo).index;
+  const sinceOf = (slo: Slo) => gates.placeOf(slo).countsSince;
+  const rulesOf = (slos: readonly Slo[]) => compileRules(slos, columnOf, sinceOf);
   const ingest = new Ingest({
-    rules: compileRules(slos, (slo) => gates.indexOf(slo)),
+    rules: rulesOf(slos),
     admission: journal,
     clock,
     counters,
@@ -172,7 +175,8 @@ async function build(
     consumer: ingest,
     versions,
     slos,
-    columnOf: (slo) => gates.indexOf(slo),
+    columnOf,
+    rulesOf,
   });
   undo.push(() => receiving.stop(0));
   let stopping = false;

@@ -126,11 +126,11 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
     for (const { slo } of placements) if (slo !== null) this.adopt(slo.name);
   }
 
-  /** The SLO's column in deltas; it keeps it as long as it exists. */
-  indexOf(slo: Slo): number {
+  /** The SLO's column in deltas; it keeps it as long as it exists. And since when it counts by its indicator. */
+  placeOf(slo: Slo): { readonly index: number; readonly countsSince: UnixMs } {
     const track = this.byName.get(slo.name);
     if (track === undefined) throw new Error(`unreachable: ${slo.name} is not in use`);
-    return track.index;
+    return track;
   }
 
   /** Adds an admitted delta. */

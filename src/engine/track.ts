@@ -13,7 +13,7 @@ import { type Findings, type GateState, initialState } from "../decide/state.ts"
 import { Forecast } from "../forecast/forecast.ts";
 import { COUNT_UNIT } from "../model/delta.ts";
 import type { Override, PublishedGate } from "../model/gate.ts";
-import { type Slo, sameCounting } from "../model/slo.ts";
+import { type Slo, sameCounting, sameIndicator } from "../model/slo.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
 import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { BurnWindow } from "../model/window.ts";
@@ -38,6 +38,8 @@ export class Track implements WindowSums {
   slo: Slo;
   /** The SLO's column in deltas. */
   readonly index: number;
+  /** When it began to count by its indicator. */
+  countsSince: UnixMs;
   gate: GateState;
   /** Why burn closed the gate, as it was then. */
   breach: (Breach & { readonly at: UnixMs }) | null = null;
@@ -70,6 +72,7 @@ export class Track implements WindowSums {
   constructor(slo: Slo, index: number, calendar: Calendar, now: UnixMs, previous?: Track) {
     this.slo = slo;
     this.index = index;
+    this.countsSince = previous && sameIndicator(previous.slo, slo) ? previous.countsSince : now;
     this.calendar = calendar;
     this.burnWindows = windowsOf(slo);
     this.placeOfHour = placeOf(this.burnWindows, HOUR);
@@ -281,6 +284,7 @@ export class Track implements WindowSums {
 
   /** For a track of the same SLO at the same column. */
   carryCounts(state: StateCarrier): void {
+    this.countsSince = state.number(this.countsSince);
     this.windows.carry(state);
     this.ledger.carry(state);
     this.slices?.carry(state);

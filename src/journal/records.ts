@@ -7,7 +7,7 @@ import type { PackedReader, PackedWriter } from "./packed.ts";
  * What this version writes and reads. 1 was the small state.json alone. To be raised with every change of what a record
  * holds, of what a core carries, or of `Slo`.
  */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /**
  * Kinds of records. A frame holds, in this order: the header when it is the file's first, parts of a stored state, deltas

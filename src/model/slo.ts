@@ -81,8 +81,10 @@ export interface MetricSelector {
 
 /** Whether counts of one still mean the same for the other. */
 export function sameCounting(a: Slo, b: Slo): boolean {
-  return (
-    JSON.stringify(a.indicator) === JSON.stringify(b.indicator) &&
-    JSON.stringify(a.budgeting) === JSON.stringify(b.budgeting)
-  );
+  return sameIndicator(a, b) && JSON.stringify(a.budgeting) === JSON.stringify(b.budgeting);
+}
+
+/** Whether the same requests are good for both, and the same are bad. */
+export function sameIndicator(a: Slo, b: Slo): boolean {
+  return JSON.stringify(a.indicator) === JSON.stringify(b.indicator);
 }

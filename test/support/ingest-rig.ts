@@ -106,10 +106,11 @@ export class IngestRig {
     });
   }
 
-  /** Compiles these instead; an SLO keeps its column by its place in the list. */
-  useSlos(slos: readonly Slo[]): void {
+  /** Compiles these instead; an SLO keeps its column by its place in the list, and counts since the beginning unless said. */
+  useSlos(slos: readonly Slo[], since: Readonly<Record<string, UnixMs>> = {}): void {
     this.slos = slos;
-    this.consumer.useRules(compileRules(slos, (slo) => slos.indexOf(slo)));
+    const sinceOf = (slo: Slo) => since[slo.name] ?? 0;
+    this.consumer.useRules(compileRules(slos, (slo) => slos.indexOf(slo), sinceOf));
   }
 
   /** What the sender is answered. */

@@ -65,6 +65,23 @@ describe("a delta sum", () => {
 });
 
 describe("a cumulative sum", () => {
+  it("may have counted more than a point may bring at once", () => {
+    const rig = new IngestRig([requests]);
+    const read = (second: number, value: bigint) =>
+      rig.metrics(
+        request(
+          sum("cumulative", [
+            { startNs: BEFORE, timeNs: at(second), value, attributes: { code: 200 } },
+          ]),
+        ),
+      );
+    expect([read(-30, 2n ** 45n), read(-20, 2n ** 45n + 3n)]).toEqual([null, null]);
+    expect(rig.take()).toEqual([3, 0]);
+    expect(read(-10, 2n ** 46n)).toMatchObject({ rejected: 1 });
+    expect(read(-5, 2n ** 46n + 4n)).toBeNull();
+    expect(rig.take()).toEqual([4, 0]);
+  });
+
   it("adds what it grew by", () => {
     const rig = new IngestRig([requests]);
     rig.metrics(counter(-30, 100, 4));

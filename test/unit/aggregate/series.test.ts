@@ -207,8 +207,47 @@ describe("the limit of series", () => {
     rig.now = NOW + 4_000_000;
     // The request begins with a known series: that must not keep the others.
     expect(rig.metrics(many(3_999, 5, 505))).toBeNull();
-    expect(rig.take()).toEqual([5 * 1_000 + 495 * 4_100, 0]);
+    // What those that come back after it had counted before is not told: they begin with a new base line.
+    expect(rig.take()).toEqual([5 * 1_000, 0]);
     expect(rig.series.size).toBe(505);
+    rig.metrics(many(4_000, 5, 505));
+    expect(rig.take()).toEqual([500, 0]);
+  });
+
+  it("counts a series from its start though others were forgotten before that", () => {
+    const rig = new IngestRig([slo], { seriesLimit: 10 });
+    rig.metrics(many(-30, 0, 10));
+    rig.now = NOW + 4_000_000;
+    rig.take();
+    rig.metrics(request(sum("cumulative", [{ startNs: at(3_900), timeNs: at(3_999), value: 7 }])));
+    expect(rig.take()).toEqual([7, 0]);
+  });
+
+  it("below what is stored loses base lines, and counts nothing twice for it", () => {
+    const rig = new IngestRig([slo]);
+    rig.metrics(many(-30, 0, 10));
+    const stored = structuredClone(rig.series.read(0, rig.series.size));
+    const small = new IngestRig([slo], { seriesLimit: 4 });
+    small.series.restore(stored, NOW);
+    small.now = NOW + 4_000_000;
+    small.metrics(many(3_999, 4, 8));
+    expect(small.take()).toEqual([0, 0]);
+  });
+
+  it("brings back the latest base lines though some stored before them were forgotten since", () => {
+    const rig = new IngestRig([slo], { seriesLimit: 10 });
+    const lives = new IngestRig([slo], { seriesLimit: 10 });
+    for (const [second, from] of [
+      [-30, 0],
+      [3_999, 10],
+    ] as const) {
+      rig.now = NOW + (second + 1) * 1_000;
+      rig.metrics(many(second, from, from + 10));
+      lives.series.restore(structuredClone(rig.series.read(0, 10)), rig.now);
+    }
+    lives.now = NOW + 4_010_000;
+    lives.metrics(many(4_009, 10, 20));
+    expect(lives.take()).toEqual([100, 0]);
   });
 
   it("keeps total and good together: neither counts when one has no room", () => {
@@ -218,5 +257,36 @@ describe("the limit of series", () => {
     expect(rig.take()).toEqual([71, 0]);
     rig.metrics(many(-20, 0, 2));
     expect(rig.take()).toEqual([10, 0]);
+  });
+});
+
+describe("an SLO that comes later", () => {
+  const another = { ...requests, name: "another" };
+
+  it("does not count what cumulative series had counted before it came", () => {
+    const rig = new IngestRig([requests]);
+    rig.metrics(counter(-40, 100, 4));
+    rig.take();
+    rig.useSlos([requests, another], { another: NOW - 35_000 });
+    rig.metrics(counter(-30, 120, 5));
+    expect([rig.sum("requests").total, rig.sum("another").total]).toEqual([21, 0]);
+    rig.metrics(counter(-20, 130, 6));
+    expect(rig.sum("another")).toMatchObject({ total: 11, bad: 1 });
+    const young = sum("cumulative", [{ startNs: at(-15), timeNs: at(-10), value: 7 }]);
+    rig.metrics(request(young));
+    expect(rig.sum("another").total).toBe(18);
+  });
+
+  it("and was there before does not count what it missed meanwhile", () => {
+    const rig = new IngestRig([requests, another]);
+    rig.metrics(counter(-40, 100, 4));
+    rig.useSlos([requests]);
+    rig.metrics(counter(-30, 150, 14));
+    rig.useSlos([requests, another], { another: NOW - 25_000 });
+    rig.take();
+    rig.metrics(counter(-20, 160, 14));
+    expect([rig.sum("requests").total, rig.sum("another").total]).toEqual([10, 0]);
+    rig.metrics(counter(-10, 170, 14));
+    expect(rig.sum("another").total).toBe(10);
   });
 });

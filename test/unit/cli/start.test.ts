@@ -189,8 +189,64 @@ describe("startEngine", () => {
     expect(names()).toEqual(["pay"]);
   });
 
+  it("begins to count cumulative series when an SLO for them comes", async () => {
+    writeSlo({ name: "pay", service: "payment" }, callsSlo("pay"));
+    const slos = await loadSlos([slosPath()]);
+    const { engine, addresses } = await start({ slos, sloPaths: [slosPath()] });
+    const startUnixMs = Date.now();
+    const total = (name: string) => engine.get(name)?.budget.total;
+    const send = async (value: number, seen: readonly string[], expected: readonly number[]) => {
+      const body = callsRequest(startUnixMs, Date.now(), value);
+      const headers = { "content-type": "application/json" };
+      const url = `http://${addresses.otlpHttp}/v1/metrics`;
+      expect((await fetch(url, { method: "POST", headers, body })).status).toBe(200);
+      await waitFor(() => (total(seen[0]!) === expected[0] ? true : undefined), { what: "counts" });
+      expect(seen.map(total)).toEqual(expected);
+    };
+    await send(100, ["pay"], [100]);
+    writeSlo({ name: "cart", service: "payment" }, callsSlo("cart"));
+    await waitFor(() => engine.get("cart") ?? undefined, { what: "the new SLO" });
+    await send(110, ["pay", "cart"], [110, 0]);
+    await send(115, ["pay", "cart"], [115, 5]);
+  });
+
   it("puts every gate in shadow mode when the engine is", async () => {
     const engine = await start({ settings: { ...settings(), mode: "shadow" } });
     expect(engine.engine.get("pay")).toMatchObject({ mode: "shadow", allowed: true });
   });
 });
+
+/** Reads the counter `calls` of any service. */
+function callsSlo(name: string): string {
+  const source = (where: object) => ({
+    metricSource: { type: "otlp.metrics", spec: { metric: "calls", ...where } },
+  });
+  const ratioMetric = {
+    counter: true,
+    total: source({}),
+    bad: source({ attributes: { failed: "yes" } }),
+  };
+  return JSON.stringify({
+    apiVersion: "openslo/v1",
+    kind: "SLO",
+    metadata: { name },
+    spec: {
+      service: "payment",
+      objectives: [{ target: 0.999 }],
+      indicator: { metadata: { name: "calls" }, spec: { ratioMetric } },
+    },
+  });
+}
+
+function callsRequest(startUnixMs: number, atUnixMs: number, value: number): string {
+  const dataPoints = [
+    {
+      startTimeUnixNano: `${startUnixMs}000000`,
+      timeUnixNano: `${atUnixMs}000000`,
+      asInt: `${value}`,
+    },
+  ];
+  const sum = { aggregationTemporality: 2, isMonotonic: true, dataPoints };
+  const scopeMetrics = [{ metrics: [{ name: "calls", sum }] }];
+  return JSON.stringify({ resourceMetrics: [{ resource: {}, scopeMetrics }] });
+}

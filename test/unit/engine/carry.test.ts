@@ -91,8 +91,8 @@ describe("carried gates", () => {
     const copy = carried(original);
     const added = slo({ name: "added" });
     for (const { gates } of [original, copy]) gates.use([...KINDS.slice(1), added]);
-    expect(copy.gates.indexOf(added)).toBe(KINDS.length);
-    expect(copy.gates.indexOf(KINDS[1]!)).toBe(1);
+    expect(copy.gates.placeOf(added).index).toBe(KINDS.length);
+    expect(copy.gates.placeOf(KINDS[1]!).index).toBe(1);
   });
 
   it("take an edited SLO as a running engine takes it", () => {

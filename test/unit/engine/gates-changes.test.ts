@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Override } from "../../../src/model/gate.ts";
-import type { Period } from "../../../src/model/slo.ts";
+import type { Period, Slo } from "../../../src/model/slo.ts";
 import { DAY, HOUR, MINUTE } from "../../../src/model/time.ts";
 import { GateRig, HEALTHY, OUTAGE, opened, START } from "../../support/gate-rig.ts";
 import { MONTH, slo } from "../../support/slo.ts";
@@ -91,6 +91,17 @@ describe("Gates: an edit", () => {
     expect(rig.gate()).toMatchObject({ state: "closed", budget: { total: 100, bad: 0 } });
   });
 
+  it("of the indicator alone says anew since when it counts", () => {
+    const rig = opened();
+    const began = rig.gates.placeOf(slo()).countsSince;
+    expect(began).toBeLessThan(rig.now);
+    rig.gates.use([slo({ objective: 0.9 })]);
+    expect(rig.gates.placeOf(slo()).countsSince).toBe(began);
+    const indicator = { ...slo().indicator, bad: { any: [] } } as Slo["indicator"];
+    rig.gates.use([slo({ indicator })]);
+    expect(rig.gates.placeOf(slo()).countsSince).toBe(rig.now);
+  });
+
   it("that changes nothing leaves everything as it is", () => {
     const rig = opened();
     const before = rig.gate();
@@ -106,15 +117,15 @@ describe("Gates: SLOs that come and go", () => {
     rig.gates.use([second]);
     expect(rig.gates.get("pay")).toBeNull();
     expect(rig.gates.history("pay")).toBeNull();
-    expect(rig.gates.indexOf(second)).toBe(1);
+    expect(rig.gates.placeOf(second).index).toBe(1);
     // A delta that was on its way when the rules changed.
     rig.add(OUTAGE, { index: 0 });
     rig.tick();
     expect(rig.gate("cart").budget.total).toBe(0);
     rig.gates.use([first, second]);
-    expect(rig.gates.indexOf(first)).toBe(2);
+    expect(rig.gates.placeOf(first).index).toBe(2);
     expect(rig.gate()).toMatchObject({ state: "unknown", sequence: 0, budget: { total: 0 } });
-    expect(() => rig.gates.indexOf(slo({ name: "gone" }))).toThrow("gone is not in use");
+    expect(() => rig.gates.placeOf(slo({ name: "gone" }))).toThrow("gone is not in use");
   });
 
   it("lists gates in order of name", () => {

@@ -164,6 +164,8 @@ describe("a restart", () => {
     await next.rig.journal.flush();
     const last = await Life.open(disk.afterKill(), now + 100 * SECOND);
     expect(last.rig.gates.list().map(({ slo }) => slo)).toEqual(["added", "rolling", "slices"]);
+    const since = edited.map((slo) => last.rig.gates.placeOf(slo).countsSince);
+    expect(since).toEqual([now, START, START]);
     await Promise.all([original, next, last].map(({ rig }) => rig.journal.close()));
   });
 
