@@ -110,6 +110,12 @@ export class VersionTrack {
     this.cells[at] = this.cells[at + 1] = 0;
   }
 
+  /** What was counted means something else from now on. */
+  forgetCounts(): void {
+    this.cells.fill(0);
+    this.fields[TOTAL] = this.fields[BAD_SEEN] = 0;
+  }
+
   /** The last two minutes. */
   recentTotal(): number {
     let sum = 0;

@@ -68,6 +68,32 @@ export class VersionWatch {
     this.errorBudget = 1 - objective;
   }
 
+  /**
+   * After an edit of the SLO: the versions that were known, which of them are new, and who is to blame, which stands until it
+   * has been well. Evidence begins anew.
+   *
+   * @param keepsCounts what was counted means the same as before
+   */
+  edited(objective: number, keepsCounts: boolean, now: UnixSecond): VersionWatch {
+    const edited = new VersionWatch(objective);
+    edited.tracks = this.tracks;
+    edited.head = this.head;
+    edited.next = this.next;
+    edited.began = this.began;
+    if (keepsCounts) {
+      edited.baseTotal = this.baseTotal;
+      edited.baseBad = this.baseBad;
+      edited.clusters.set(this.clusters);
+    }
+    for (const track of edited.tracks) {
+      if (!keepsCounts) track.forgetCounts();
+      clearContrast(track.contrast);
+      restart(track.row, now);
+      if (track.blamed) edited.blame(track, now);
+    }
+    return edited;
+  }
+
   /** Newest first. */
   list(): readonly VersionTrack[] {
     return this.tracks;

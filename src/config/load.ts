@@ -147,11 +147,17 @@ async function listFiles(
   const visit = async (path: string, depth: number): Promise<void> => {
     if (found.size >= MAX_FILES) return;
     try {
-      if ((await stat(path)).isDirectory()) {
+      const stats = await stat(path);
+      if (stats.isDirectory()) {
         if (depth >= MAX_DEPTH) return;
         const names = (await readdir(path)).filter((name) => !name.startsWith(".")).sort();
         for (const name of names) await visit(join(path, name), depth + 1);
       } else if (depth === 0 || EXTENSIONS.has(extname(path).toLowerCase())) {
+        // Reading a pipe waits for whoever writes into it, which may be nobody. One that is named may be a shell's `<(…)`.
+        if (depth > 0 && !stats.isFile()) {
+          problems.push({ file: path, path: "", message: "is no file, but a pipe or a device" });
+          return;
+        }
         const real = await realpath(path);
         if (!found.has(real)) found.set(real, path);
       }

@@ -91,7 +91,7 @@ export class Track implements WindowSums {
       kept !== null && (samePeriod || bothRolling)
         ? kept.ledger.withRings(slo.period, nowSecond, shared)
         : new BudgetLedger(slo.period, nowSecond, slo.period.kind === "rolling" ? shared : null);
-    const budgeting = slo.budgeting;
+    const { budgeting } = slo;
     this.slices =
       kept?.slices ?? (budgeting.method === "occurrences" ? null : new SliceJudge(budgeting));
     this.presence = kept?.presence ?? new Presence();
@@ -101,12 +101,13 @@ export class Track implements WindowSums {
     if (previous !== undefined && previous.slo.policy.keepClosedForMs !== policy.keepClosedForMs) {
       this.gate = { ...this.gate, holdMs: policy.keepClosedForMs };
     }
-    this.versions = sameObjective ? kept.versions : new VersionWatch(slo.objective);
-    const closed = this.gate.burnClosed !== null;
+    const versions = previous?.versions ?? new VersionWatch(slo.objective);
+    const knowsAll = sameObjective || previous === undefined;
+    this.versions = knowsAll ? versions : versions.edited(slo.objective, kept !== null, nowSecond);
     const before = sameObjective ? kept.watch : null;
     this.watch = watchFor(slo, this.burnWindows, now, before);
     if (previous !== undefined && before === null) this.judgeAnew(now);
-    else if (closed && before?.constructor !== this.watch.constructor) {
+    else if (this.gate.burnClosed !== null && before?.constructor !== this.watch.constructor) {
       this.watch.close(this, null, now);
     }
     this.breach = sameObjective ? kept.breach : null;

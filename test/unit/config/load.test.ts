@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of the files under test
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,6 +59,21 @@ describe("loadSlos", () => {
       { file: path("b.yaml"), path: "", message: "cannot be read: no such file or folder" },
       { file: path("missing"), path: "", message: "cannot be read: no such file or folder" },
     ]);
+  });
+
+  it("does not wait for what a pipe or a device in a folder has to say", async () => {
+    execFileSync("mkfifo", [path("pipe.yaml")]);
+    await symlink("/dev/zero", path("zero.yaml"));
+    await writeFile(path("a.yaml"), slo("fine"));
+    const { slos, problems } = await loadSlos([folder]);
+    expect(slos.map(({ name }) => name)).toEqual(["fine"]);
+    expect(problems).toEqual(
+      ["pipe.yaml", "zero.yaml"].map((name) => ({
+        file: path(name),
+        path: "",
+        message: "is no file, but a pipe or a device",
+      })),
+    );
   });
 
   it("takes an empty file for one being written, not for a wish to drop the SLOs it held", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { restoreState, saveState } from "../../../src/journal/state-bytes.ts";
+import type { Slo } from "../../../src/model/slo.ts";
 import { GateRig } from "../../support/gate-rig.ts";
 import { slo } from "../../support/slo.ts";
 
@@ -44,6 +45,31 @@ describe("a new version that fails", () => {
     expect(rig.gates.get("pay", "3")).toMatchObject({ allowed: false });
     expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
     expect(rig.gates.get("pay", "4")).toMatchObject({ allowed: true });
+  });
+
+  it.each([
+    ["objective", { objective: 0.9985 }],
+    ["indicator", { indicator: { ...slo().indicator, bad: { any: [] } } as Slo["indicator"] }],
+  ])("stays to blame when the %s is edited, until it has been well", (_, edit) => {
+    const rig = established();
+    run(rig, 60, [990, 0], [10, 1]);
+    expect(rig.gate().reason).toBe("bad-version");
+    rig.gates.use([slo(edit)]);
+    run(rig, 120, [990, 0], [10, 1]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "bad-version", allowed: false });
+    expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
+    run(rig, 240, [990, 0], [10, 0]);
+    expect(rig.gate().reason).toBe("bad-version");
+    run(rig, 360, [990, 0], [10, 0]);
+    expect(rig.gate().state).toBe("open");
+  });
+
+  it("is new after an edit as it was before", () => {
+    const rig = established();
+    run(rig, 30, [990, 0], [10, 0]);
+    rig.gates.use([slo({ objective: 0.9985 })]);
+    run(rig, 60, [990, 0], [10, 1]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "bad-version" });
   });
 
   it("stays to blame when another replica takes over that has only just started", () => {
