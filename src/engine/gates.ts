@@ -219,10 +219,10 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
    * The part of a tick that each SLO has for itself.
    *
    * @param applies asked for each column; false leaves its SLO as it is: it has had this tick
-   * @param refreshes whether decisions that are no change are wanted
+   * @param refreshes as of `tick`
    * @returns what is to be published
    */
-  step(now: UnixMs, applies: Applies = everywhere, refreshes = false): readonly Publication[] {
+  step(now: UnixMs, applies: Applies, refreshes: boolean): readonly Publication[] {
     const second = Math.floor(now / SECOND);
     let published: Publication[] | null = null;
     for (let i = 0; i < this.tracks.length; i++) {

@@ -191,7 +191,7 @@ export class Replay {
         this.lastAt = now;
         if (isKnown) return;
         gates.hear(now, accepted, turnedAway);
-        gates.step(now, applies);
+        gates.step(now, applies, false);
         return;
       }
       case PLACED: {

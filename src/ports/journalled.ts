@@ -15,7 +15,8 @@ export interface JournalledGates {
   /** A process begins at `now`: its counters are at zero, it decides under this epoch. */
   begin(epoch: number, now: UnixMs): void;
   hear(now: UnixMs, accepted: number, turnedAway: number): void;
-  step(now: UnixMs, applies: Applies): unknown;
+  /** @param refreshes whether anybody reads decisions that are no change */
+  step(now: UnixMs, applies: Applies, refreshes: boolean): unknown;
   place(placements: readonly Placement[], now: UnixMs, applies: Applies): void;
   restoreOverride(slo: string, override: Override | null, applies: Applies): void;
   carryShared(state: StateCarrier): void;
