@@ -27,6 +27,7 @@ import type { Log } from "../ports/log.ts";
 import { newReceiverCounters } from "../ports/metrics.ts";
 import { backoffMs } from "../publish/backoff.ts";
 import { decisionMessage } from "../publish/message.ts";
+import { readTls } from "../receive/tls.ts";
 import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
 import { startGateService } from "../web/grpc.ts";
 import { startHttpApi } from "../web/server.ts";
@@ -182,7 +183,7 @@ async function build(
   let stopping = false;
   const api = await startHttpApi({
     endpoint: settings.api.http.endpoint,
-    tls: settings.api.http.tls,
+    tls: await readTls(settings.api.http.tls, "api.http"),
     reader: engine,
     overrides: engine,
     readiness: {
@@ -202,7 +203,7 @@ async function build(
   undo.push(() => api.close());
   const gateService = await startGateService({
     endpoint: settings.api.grpc.endpoint,
-    tls: settings.api.grpc.tls,
+    tls: await readTls(settings.api.grpc.tls, "api.grpc"),
     reader: engine,
     message: decisionMessage,
     readToken: settings.api.auth.readToken,

@@ -1,5 +1,6 @@
 import type { GateMode } from "../model/gate.ts";
 import type { KafkaSettings } from "../model/kafka-settings.ts";
+import type { TlsFiles } from "../model/tls.ts";
 import {
   DEFAULT_CLIENT_ID,
   DEFAULT_CONFIG_MAP,
@@ -21,17 +22,9 @@ import { type KeyPath, type Problem, Report, type Source, wholeFile } from "./pr
 import { type RawSettings, settingsSchema } from "./settings-schema.ts";
 import { type ConfigFile, readYaml } from "./yaml-file.ts";
 
-/** Files in PEM, read when the server starts. */
-export interface TlsSettings {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** Clients must show a certificate of this CA; null: they need none. */
-  readonly clientCaFile: string | null;
-}
-
 export interface ServerSettings {
   readonly endpoint: Endpoint;
-  readonly tls: TlsSettings | null;
+  readonly tls: TlsFiles | null;
 }
 
 /** Receiver processes: how many, or one less than the processors. */

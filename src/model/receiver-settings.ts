@@ -1,16 +1,10 @@
-/** Files in PEM, read when the receiver starts. */
-export interface ReceiverTls {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** Clients must show a certificate of this CA; null: they need none. */
-  readonly clientCaFile: string | null;
-}
+import type { TlsFiles } from "./tls.ts";
 
 /** What both receivers are told. */
 export interface ReceiverSettings {
   /** Port 0 lets the system choose. IPv6 hosts without brackets. */
   readonly endpoint: { readonly host: string; readonly port: number };
-  readonly tls: ReceiverTls | null;
+  readonly tls: TlsFiles | null;
   /** Largest request, as sent and after decompression. */
   readonly maxMessageBytes: number;
   /** A request must have arrived whole after this time; default 30 s. */

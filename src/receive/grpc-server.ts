@@ -9,8 +9,9 @@ import { createServer as createNetServer, Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { addressUnavailable, hostPort } from "../model/address.ts";
 import type { GrpcReceiverSettings } from "../model/receiver-settings.ts";
+import type { TlsMaterial } from "../model/tls.ts";
 import { ageOptions } from "./connection-age.ts";
-import { readTls, type TlsMaterial } from "./listen.ts";
+import { readTls } from "./tls.ts";
 
 /** Returns true when it has taken the stream; it must then answer it. */
 export type TakeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
@@ -52,7 +53,7 @@ export class GrpcServer {
   /** Listens and returns the port. Throws EngineError ADDRESS_UNAVAILABLE or CONFIG_INVALID. */
   async listen(take: TakeStream): Promise<number> {
     const { endpoint, tls } = this.settings;
-    const material = tls === null ? null : await readTls(tls, this.key);
+    const material = await readTls(tls, this.key);
     const address = await lookup(endpoint.host).catch((cause: unknown) => {
       throw addressUnavailable(this.key, endpoint, cause);
     });

@@ -16,7 +16,6 @@ import type { Encoding, OtlpConsumer, Signal } from "../ports/otlp-consumer.ts";
 import { ConnectionAges } from "./connection-age.ts";
 import { answerRefusal, answerStatus, HttpExport } from "./http-export.ts";
 import type { InFlight } from "./limits.ts";
-import { readTls } from "./listen.ts";
 import { Intake } from "./open-request.ts";
 import {
   SHUTTING_DOWN,
@@ -25,6 +24,7 @@ import {
   unsupportedEncoding,
 } from "./refusals.ts";
 import { CLOSE_GRACE_MS, DEFAULT_READ_TIMEOUT_MS } from "./settings.ts";
+import { readTls } from "./tls.ts";
 
 const KEY = "receivers.otlp.protocols.http";
 const SIGNALS = new Map<string, Signal>([
@@ -87,7 +87,7 @@ export class HttpReceiver {
   }
 
   private async createServer(): Promise<Server> {
-    const { tls } = this.settings;
+    const tls = await readTls(this.settings.tls, KEY);
     const options: ServerOptions = {
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, this.readTimeoutMs),
       requestTimeout: this.readTimeoutMs,
@@ -95,7 +95,7 @@ export class HttpReceiver {
       connectionsCheckingInterval: Math.min(5000, this.readTimeoutMs),
     };
     if (tls === null) return createServer(options);
-    const { cert, key, clientCa } = await readTls(tls, KEY);
+    const { cert, key, clientCa } = tls;
     const client = clientCa === null ? {} : { ca: clientCa, requestCert: true };
     return createTlsServer({ ...options, ...client, cert, key });
   }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { createServer as createNetServer } from "node:net";
 import {
   Server,
@@ -10,15 +9,14 @@ import {
 } from "@grpc/grpc-js";
 import { addressUnavailable, hostPort } from "../model/address.ts";
 import type { DecisionMessage } from "../model/decision-message.ts";
-import { EngineError } from "../model/errors.ts";
 import type { GateDecision } from "../model/gate.ts";
 import { MINUTE, SECOND } from "../model/time.ts";
+import type { TlsMaterial } from "../model/tls.ts";
 import type { GateReader } from "../ports/gate-reader.ts";
 import { metadataCarries } from "./auth.ts";
 import { decisionProto, loadGateService } from "./gate-service.ts";
 import { listen } from "./listen.ts";
 import { unknownSlo } from "./nearest.ts";
-import type { TlsFiles } from "./server.ts";
 
 export interface GateServiceSettings {
   /** Port 0 lets the system choose. */
@@ -28,7 +26,8 @@ export interface GateServiceSettings {
   readonly message: (decision: GateDecision) => DecisionMessage;
   /** Null or absent: reading is free. */
   readonly readToken?: string | null;
-  readonly tls?: TlsFiles | null;
+  /** Null or absent: plain HTTP/2. */
+  readonly tls?: TlsMaterial | null;
   /** Watches open at once; default 1,000. */
   readonly mostWatches?: number;
 }
@@ -57,7 +56,7 @@ type WatchCall = ServerWritableStream<{ slo?: string[]; includeRefreshes?: boole
 /**
  * `slogate.v1.GateService` on a port of its own; resolves when it listens.
  *
- * @throws EngineError ADDRESS_UNAVAILABLE, or CONFIG_INVALID when a TLS file cannot be used
+ * @throws EngineError ADDRESS_UNAVAILABLE
  */
 export async function startGateService(settings: GateServiceSettings): Promise<GateServiceServer> {
   const watches = new Set<WatchCall>();
@@ -190,29 +189,21 @@ function notFound(reader: Pick<GateReader, "names">, slo: string) {
 }
 
 async function bind(server: Server, { endpoint, tls }: GateServiceSettings): Promise<number> {
-  const credentials = tls ? await tlsCredentials(tls) : ServerCredentials.createInsecure();
   // An address that is taken is found here: grpc-js would also write to stderr about it.
   const probe = createNetServer();
   await listen(probe, KEY, endpoint);
   await new Promise((resolve) => probe.close(resolve));
   return new Promise((resolve, reject) => {
-    server.bindAsync(hostPort(endpoint.host, endpoint.port), credentials, (cause, port) => {
+    server.bindAsync(hostPort(endpoint.host, endpoint.port), credentials(tls), (cause, port) => {
       if (cause === null) resolve(port);
       else reject(addressUnavailable(KEY, endpoint, cause));
     });
   });
 }
 
-async function tlsCredentials(tls: TlsFiles): Promise<ServerCredentials> {
-  try {
-    const [cert, key, ca] = await Promise.all([
-      readFile(tls.certFile),
-      readFile(tls.keyFile),
-      tls.clientCaFile === null ? null : readFile(tls.clientCaFile),
-    ]);
-    return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError("CONFIG_INVALID", `api.grpc.tls: ${why}`, { cause });
-  }
+function credentials(tls: TlsMaterial | null | undefined): ServerCredentials {
+  if (!tls) return ServerCredentials.createInsecure();
+  const { cert, key, clientCa } = tls;
+  const pair = { private_key: key, cert_chain: cert };
+  return ServerCredentials.createSsl(clientCa, [pair], clientCa !== null);
 }

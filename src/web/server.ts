@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { hostPort } from "../model/address.ts";
-import { EngineError } from "../model/errors.ts";
 import { SECOND } from "../model/time.ts";
+import type { TlsMaterial } from "../model/tls.ts";
 import type { Log } from "../ports/log.ts";
 import { ApiError, sendError } from "./answer.ts";
 import { type EventStreamSettings, eventStream } from "./events.ts";
@@ -16,16 +15,9 @@ import { Turns } from "./turns.ts";
 export interface HttpApiSettings extends RouteSources {
   /** Port 0 lets the system choose. */
   readonly endpoint: { readonly host: string; readonly port: number };
-  /** PEM files; null or absent: plain HTTP. */
-  readonly tls?: TlsFiles | null;
+  /** Null or absent: plain HTTP. */
+  readonly tls?: TlsMaterial | null;
   readonly events?: Omit<EventStreamSettings, "reader" | "message">;
-}
-
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** Clients must show a certificate of this CA; null: they need none. */
-  readonly clientCaFile: string | null;
 }
 
 export interface HttpApi {
@@ -40,7 +32,7 @@ export interface HttpApi {
 /**
  * REST, server-sent events, /metrics and the web page on one port; resolves when it listens.
  *
- * @throws EngineError ADDRESS_UNAVAILABLE, or CONFIG_INVALID when a TLS file cannot be used
+ * @throws EngineError ADDRESS_UNAVAILABLE
  */
 export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> {
   const { log, endpoint } = settings;
@@ -49,7 +41,7 @@ export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> 
   const turns = new Turns((request, response) => {
     route(request, response).catch((error: unknown) => answerError(request, response, error, log));
   });
-  const server = await buildServer(settings, (request, response) => turns.take(request, response));
+  const server = buildServer(settings, (request, response) => turns.take(request, response));
   // A slow or idle client must not hold a connection for ever.
   server.headersTimeout = 10 * SECOND;
   server.requestTimeout = 30 * SECOND;
@@ -74,23 +66,14 @@ export async function startHttpApi(settings: HttpApiSettings): Promise<HttpApi> 
   };
 }
 
-async function buildServer(
+function buildServer(
   { tls }: HttpApiSettings,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<Server> {
+): Server {
   if (!tls) return createServer(handle);
-  try {
-    const [cert, key, ca] = await Promise.all([
-      readFile(tls.certFile),
-      readFile(tls.keyFile),
-      tls.clientCaFile === null ? null : readFile(tls.clientCaFile),
-    ]);
-    const clients = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-    return createTlsServer({ cert, key, ...clients }, handle);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError("CONFIG_INVALID", `api.http.tls: ${why}`, { cause });
-  }
+  const { cert, key, clientCa } = tls;
+  const clients = clientCa === null ? {} : { ca: clientCa, requestCert: true };
+  return createTlsServer({ cert, key, ...clients }, handle);
 }
 
 function answerError(

@@ -1,11 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client, credentials, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunningEngine, type StartOptions, startEngine } from "../../../src/cli/start.ts";
 import { loadSlos } from "../../../src/config/load.ts";
 import { defaultSettings, type Settings } from "../../../src/config/settings.ts";
+import type { TlsFiles } from "../../../src/model/tls.ts";
 import type { DecisionSink } from "../../../src/ports/decision-sink.ts";
 import { memorySink } from "../../../src/publish/memory.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -75,6 +78,48 @@ const override = () => ({
   createdAt: Date.now(),
   expiresAt: Date.now() + 3_600_000,
 });
+
+const GET = "/slogate.v1.GateService/Get";
+const PEM = join(import.meta.dirname, "../receive/fixtures");
+const pem = (name: string): Buffer => readFileSync(join(PEM, name));
+const MUTUAL: TlsFiles = {
+  certFile: join(PEM, "server.pem"),
+  keyFile: join(PEM, "server.key.pem"),
+  clientCaFile: join(PEM, "ca.pem"),
+};
+
+function withTls(tls: TlsFiles): Settings {
+  const base = settings();
+  const { http, grpc } = base.api;
+  return { ...base, api: { ...base.api, http: { ...http, tls }, grpc: { ...grpc, tls } } };
+}
+
+type Own = { readonly key: Buffer; readonly cert: Buffer };
+
+function statusOf(url: string, own: Partial<Own>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request(url, { ...own, ca: pem("ca.pem"), agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+/** Whether GateService answers. */
+function reaches(address: string, own: Own | null): Promise<boolean> {
+  const secure = credentials.createSsl(pem("ca.pem"), own?.key ?? null, own?.cert ?? null);
+  const client = new Client(address, secure);
+  return new Promise<boolean>((resolve) => {
+    const same = (bytes: Buffer): Buffer => bytes;
+    const deadline = Date.now() + 5_000;
+    client.makeUnaryRequest(GET, same, same, Buffer.alloc(0), { deadline }, (error) => {
+      // No SLO was named: NOT_FOUND is the service's own answer.
+      resolve(error?.code === status.NOT_FOUND);
+    });
+  }).finally(() => client.close());
+}
 
 describe("startEngine", () => {
   it("listens everywhere, ticks, publishes and stops", async () => {
@@ -151,6 +196,37 @@ describe("startEngine", () => {
     });
     free.close();
     taken.close();
+  });
+
+  it("serves both APIs with their certificate, to clients that have one", async () => {
+    const engine = await start({ settings: withTls(MUTUAL) });
+    const { api, gateService } = engine.addresses;
+    expect(api).toMatch(/^https:/);
+    const own = { key: pem("client.key.pem"), cert: pem("client.pem") };
+    expect(await statusOf(`${api}/readyz`, own)).toBe(200);
+    await expect(statusOf(`${api}/readyz`, {})).rejects.toThrow(
+      /certificate|reset|closed|hang up/i,
+    );
+    expect(await reaches(gateService, own)).toBe(true);
+    expect(await reaches(gateService, null)).toBe(false);
+  });
+
+  it("names the key of an API's TLS file that cannot be used", async () => {
+    const missing = withTls({ ...MUTUAL, clientCaFile: "/nowhere/ca.pem" });
+    await expect(start({ settings: missing })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringMatching(
+        /^api\.http\.tls\.client_ca_file: cannot read \/nowhere\/ca\.pem/,
+      ),
+    });
+    const swapped = withTls({ ...MUTUAL, certFile: MUTUAL.keyFile });
+    const { http } = settings().api;
+    await expect(
+      start({ settings: { ...swapped, api: { ...swapped.api, http } } }),
+    ).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringMatching(/^api\.grpc\.tls: certificate and key cannot be used/),
+    });
   });
 
   it("stops in time though a sink neither answers nor closes", async () => {

@@ -1,19 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import { EngineError } from "../model/errors.ts";
-import type { ReceiverTls } from "../model/receiver-settings.ts";
-
-export interface TlsMaterial {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly clientCa: Buffer | null;
-}
+import type { TlsFiles, TlsMaterial } from "../model/tls.ts";
 
 /**
- * Reads the PEM files. `key` is the receiver's place in the configuration, for messages.
- * Throws EngineError CONFIG_INVALID for a file that cannot be read or used.
+ * Reads the PEM files; null, no TLS, stays null.
+ *
+ * @param key the server's place in the configuration, for messages
+ * @throws EngineError CONFIG_INVALID for a file that cannot be read or used
  */
-export async function readTls(tls: ReceiverTls, key: string): Promise<TlsMaterial> {
+export async function readTls(tls: TlsFiles | null, key: string): Promise<TlsMaterial | null> {
+  if (tls === null) return null;
   const read = async (name: string, path: string): Promise<Buffer> => {
     try {
       return await readFile(path);
