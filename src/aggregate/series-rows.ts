@@ -1,4 +1,5 @@
 import { KeyRows } from "../decode/key-rows.ts";
+import type { UnixMs } from "../model/time.ts";
 
 /** Values that one SLO can read of a point, at most. */
 export const MAX_VALUES = 2;
@@ -42,14 +43,18 @@ export class SeriesRows {
     return row;
   }
 
+  seenAt(row: number): UnixMs {
+    return this.state[row * FIELDS + SEEN_AT]!;
+  }
+
   /**
-   * Drops the rows last seen before; the others move up.
+   * Drops the rows that are not kept; the others move up.
    *
    * @returns the new row of each old one, -1 for those that are gone
    */
-  drop(seenBefore: number): Int32Array {
+  drop(isKept: (row: number) => boolean): Int32Array {
     const { state } = this;
-    const moved = this.rows.drop((row) => state[row * FIELDS + SEEN_AT]! >= seenBefore);
+    const moved = this.rows.drop(isKept);
     for (let from = 0; from < moved.length; from++) {
       const to = moved[from]!;
       if (to >= 0) state.copyWithin(to * FIELDS, from * FIELDS, (from + 1) * FIELDS);

@@ -153,20 +153,15 @@ export class SeriesStore {
     this.rollbackTo(this.undoFrom);
   }
 
-  /** Goes on from last points that another process has stored. */
+  /** Goes on from last points that another process has stored, however many: `fit` is for when the last one is back. */
   restore(lines: BaseLines, now: UnixMs): void {
     for (let line = 0; line < lines.length; line++) {
       for (let i = 0; i < KEY_WORDS; i++) this.key[i] = lines.key[line * KEY_WORDS + i]!;
-      const from = line * BASE_LINE_NUMBERS;
-      // What was dropped is stored too, and may come first.
-      this.makeRoom(now);
-      const row = this.rowOf(this.key);
-      if (row < 0) {
-        this.droppedUntil = Math.max(this.droppedUntil, lines.numbers[from + 1]!);
-        continue;
-      }
+      const known = this.rows.find(this.key);
+      const row = known >= 0 ? known : this.rows.add(this.key);
       const { state } = this.rows;
       const at = row * FIELDS;
+      const from = line * BASE_LINE_NUMBERS;
       state[at + START] = lines.numbers[from]!;
       state[at + TIME] = lines.numbers[from + 1]!;
       state[at + SEEN_AT] = now;
@@ -174,8 +169,26 @@ export class SeriesStore {
     }
   }
 
+  /**
+   * Drops what was restored beyond the limit: what was idle then is stored too, and the limit may have been higher.
+   *
+   * @returns how many had to go that were not idle, those heard longest ago
+   */
+  fit(now: UnixMs): number {
+    if (this.size <= this.limit) return 0;
+    this.makeRoom(now);
+    const excess = this.size - this.limit;
+    if (excess <= 0) return 0;
+    const { rows } = this;
+    const times = Float64Array.from({ length: rows.size }, (_, row) => rows.seenAt(row)).sort();
+    const last = times[excess - 1]!;
+    let goOfLast = excess - times.indexOf(last);
+    this.drop((row) => rows.seenAt(row) > last || (rows.seenAt(row) === last && goOfLast-- <= 0));
+    return excess;
+  }
+
   clear(): void {
-    this.drop(Number.POSITIVE_INFINITY);
+    this.drop(() => false);
   }
 
   /** Series that start before are older than what was counted: see the class. */
@@ -251,19 +264,19 @@ export class SeriesStore {
   private makeRoom(now: UnixMs): void {
     if (this.size < this.limit || now < this.nextDropAt) return;
     this.nextDropAt = now + DROP_IDLE_EVERY_MS;
-    this.drop(now - IDLE_MS);
+    this.drop((row) => this.rows.seenAt(row) >= now - IDLE_MS);
   }
 
   /** Only between requests: what the present one has moved must be found again. */
-  private drop(seenBefore: UnixMs): void {
+  private drop(isKept: (row: number) => boolean): void {
     const { state } = this.rows;
-    for (let at = 0; at < this.size * FIELDS; at += FIELDS) {
+    const moved = this.rows.drop((row) => {
+      const kept = isKept(row);
+      const time = state[row * FIELDS + TIME]!;
       // Of one never seen the time is NaN, and says nothing.
-      if (state[at + SEEN_AT]! < seenBefore && state[at + TIME]! > this.droppedUntil) {
-        this.droppedUntil = state[at + TIME]!;
-      }
-    }
-    const moved = this.rows.drop(seenBefore);
+      if (!kept && time > this.droppedUntil) this.droppedUntil = time;
+      return kept;
+    });
     this.moves++;
     for (let i = 0; i < this.undoTo - this.undoBase; i++) {
       this.undoRow[i] = moved[this.undoRow[i]!]!;

@@ -1,6 +1,6 @@
 import { EngineError } from "../model/errors.ts";
 import { HOUR, type UnixMs } from "../model/time.ts";
-import type { Journalled } from "../ports/journalled.ts";
+import type { Journalled, JournalledSeries } from "../ports/journalled.ts";
 import type { Log } from "../ports/log.ts";
 import type { FingerprintMemory } from "./fingerprints.ts";
 import { FrameScanner } from "./frames.ts";
@@ -82,10 +82,7 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   } catch (error) {
     throw unusable(storage, "holds a log that cannot be replayed", error);
   }
-  if (replay.lastAt !== null && now - replay.lastAt > SERIES_REMEMBERED_MS) {
-    journalled.series.clear();
-    journalled.series.listenSince(now);
-  }
+  forgetSeries(journalled.series, replay.lastAt, now, log);
   const earlier = newest.header.earlier.filter(({ number }) => number < loaded[0]!.number);
   const files = [
     ...earlier,
@@ -115,6 +112,25 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
     changes: replay.changes,
     epoch: Math.max(newest.header.epoch, replay.epoch),
   };
+}
+
+/** Those whose last points are too old to go on from, and those that are too many. */
+function forgetSeries(
+  series: JournalledSeries,
+  lastAt: UnixMs | null,
+  now: UnixMs,
+  log: Log,
+): void {
+  if (lastAt !== null && now - lastAt > SERIES_REMEMBERED_MS) {
+    series.clear();
+    series.listenSince(now);
+  }
+  const forgotten = series.fit(now);
+  if (forgotten === 0) return;
+  log.warn(
+    "more cumulative series are stored than state.max_series allows: those heard longest ago are forgotten, and their points refused while there is no room; raise it to have them counted",
+    { forgotten, kept: series.size },
+  );
 }
 
 async function names(storage: Storage): Promise<readonly string[]> {

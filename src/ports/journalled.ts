@@ -32,7 +32,10 @@ export interface JournalledSeries {
   readonly moves: number;
   readonly listensSince: UnixMs;
   read(firstRow: number, count: number): BaseLines;
+  /** However many: `fit` is for when the last one is back. */
   restore(lines: BaseLines, now: UnixMs): void;
+  /** Drops what was restored beyond its limit. @returns how many had to go that were not idle */
+  fit(now: UnixMs): number;
   listenSince(at: UnixMs): void;
   clear(): void;
 }

@@ -35,9 +35,10 @@ export async function openJournal<G extends JournalledGates>(
     readonly now: UnixMs;
     readonly epoch?: number;
     readonly remembered?: number;
+    readonly seriesLimit?: number;
   },
 ): Promise<JournalRig<G>> {
-  const series = new SeriesStore(options.now, 10_000);
+  const series = new SeriesStore(options.now, options.seriesLimit ?? 10_000);
   const versions = new VersionTable();
   const memory = new FingerprintMemory(options.remembered ?? 1_000);
   const logged: string[] = [];

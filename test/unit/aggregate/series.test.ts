@@ -229,6 +229,7 @@ describe("the limit of series", () => {
     const stored = structuredClone(rig.series.read(0, rig.series.size));
     const small = new IngestRig([slo], { seriesLimit: 4 });
     small.series.restore(stored, NOW);
+    expect(small.series.fit(NOW)).toBe(6);
     small.now = NOW + 4_000_000;
     small.metrics(many(3_999, 4, 8));
     expect(small.take()).toEqual([0, 0]);
@@ -245,6 +246,7 @@ describe("the limit of series", () => {
       rig.metrics(many(second, from, from + 10));
       lives.series.restore(structuredClone(rig.series.read(0, 10)), rig.now);
     }
+    expect(lives.series.fit(rig.now)).toBe(0);
     lives.now = NOW + 4_010_000;
     lives.metrics(many(4_009, 10, 20));
     expect(lives.take()).toEqual([100, 0]);

@@ -448,6 +448,40 @@ describe("what a restart knows besides the counts", () => {
     await first.journal.close();
   });
 
+  it("are no more series than state.max_series allows, and it says how many it forgets", async () => {
+    const disk = new FakeDisk();
+    const first = await start(disk);
+    const seen = async (id: number, later: number, ...series: number[]) => {
+      const baseLines = {
+        length: series.length,
+        key: Int32Array.from(series.flatMap((key) => [key, 2, 3, 4])),
+        numbers: Float64Array.from(series.flatMap(() => [5e17, 6e17, 7, id])),
+      };
+      const at = NOW + later;
+      await first.send({ ...request(id, at, [{ slo: 0, total: 1 }]), baseLines });
+    };
+    await seen(1, 0, 10, 11, 12, 13);
+    await seen(2, 1_000, 14);
+    await seen(3, 2_000, 11);
+    const stopped = disk.afterKill();
+    await first.journal.close();
+    for (const [seriesLimit, kept] of [
+      [5, [10, 11, 12, 13, 14]],
+      [3, [11, 13, 14]],
+      [1, [11]],
+    ] as const) {
+      const next = await start(stopped.afterKill(), { now: NOW + MINUTE, seriesLimit });
+      const stored = next.series.read(0, next.series.size);
+      const keys = Array.from({ length: stored.length }, (_, line) => stored.key[line * 4]);
+      expect(keys).toEqual(kept);
+      // The newest point of each, though it came after a series that has no room now.
+      expect(stored.numbers[keys.indexOf(11) * 4 + 3]).toBe(3);
+      const warnings = next.logged.filter((line) => line.includes("state.max_series"));
+      expect(warnings).toHaveLength(seriesLimit < 5 ? 1 : 0);
+      await next.journal.close();
+    }
+  });
+
   it("is the epoch: greater than any before, whatever the caller knows", async () => {
     const disk = new FakeDisk();
     await (await start(disk, { epoch: 7 })).journal.close();
