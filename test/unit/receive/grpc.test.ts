@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import http2 from "node:http2";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -46,6 +47,19 @@ function retryDelayMs(answer: GrpcAnswer): number | null {
   const { retryDelay } = read("RetryInfo", status.details[0].value);
   return (retryDelay.seconds ?? 0) * 1000 + (retryDelay.nanos ?? 0) / 1e6;
 }
+
+/** Resolves when a server of this process has seen the end of a stream. */
+function serverStreamClosed(): Promise<void> {
+  return new Promise((resolve) => {
+    const seen = (): void => {
+      unsubscribe(STREAM_CLOSE, seen);
+      // The receiver hears of it in the same turn of the event loop.
+      setImmediate(resolve);
+    };
+    subscribe(STREAM_CLOSE, seen);
+  });
+}
+const STREAM_CLOSE = "http2.server.stream.close";
 
 afterEach(cleanUp);
 
@@ -301,8 +315,9 @@ describe("limits", () => {
     stream.on("error", () => {});
     stream.end(frame(Buffer.alloc(50), 0));
     await until(() => held.length === 1);
+    const closed = serverStreamClosed();
     session.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await closed;
     expect(limits.requests).toBe(1);
     held[0]?.(null);
     expect(limits).toMatchObject({ requests: 0, bytes: 0 });
