@@ -1,4 +1,5 @@
 import { checkShape } from "./issues.ts";
+import { warnOfStrayKeys } from "./near-keys.ts";
 import { type KeyPath, type Report, type Source, show, suggest, wholeFile } from "./problem.ts";
 import { API_VERSION, DOCUMENTS, type DocumentKind } from "./schema.ts";
 import { type ConfigFile, readYaml } from "./yaml-file.ts";
@@ -56,8 +57,13 @@ export function readDocuments(files: readonly ConfigFile[], report: Report): Doc
         continue;
       }
       if (name !== "") byName.set(key, document);
-      if (kind === "SLO") slos.push(document);
-      else if (!isReferenced(kind)) report.warn(document, [], `${kind} is accepted and ignored`);
+      if (kind === "SLO") {
+        slos.push(document);
+        continue;
+      }
+      if (!isReferenced(kind)) report.warn(document, [], `${kind} is accepted and ignored`);
+      const { metadata } = Object(document.value) as { metadata?: unknown };
+      warnOfStrayKeys(metadata, [], (path, message) => report.warn(document, path, message));
     }
   }
   return {

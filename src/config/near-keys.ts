@@ -1,6 +1,6 @@
 import type { Complain } from "./period.ts";
 import { DOMAIN } from "./policy.ts";
-import { editDistance } from "./problem.ts";
+import { editDistance, type KeyPath } from "./problem.ts";
 
 /** Misspellings that count as near: a letter more or less, one replaced, two changed places. */
 const NEAR_EDITS = 2;
@@ -25,6 +25,23 @@ export function warnOfNearKeys(
     if (!isNear(key)) continue;
     const message = `decides nothing; did you mean the annotation ${settingOf(key)}?`;
     warn(["metadata", "labels", key], message);
+  }
+}
+
+/**
+ * Warns of keys that look like settings, rightly spelt or not, in metadata other than an SLO's own: of an SLI, of an
+ * alert policy, wherever those stand.
+ *
+ * @param path of what the metadata belongs to
+ */
+export function warnOfStrayKeys(metadata: unknown, path: KeyPath, warn: Complain): void {
+  const { annotations, labels } = Object(metadata) as Readonly<Record<string, unknown>>;
+  for (const [place, keys] of Object.entries({ annotations, labels })) {
+    for (const key of Object.keys(Object(keys))) {
+      if (!isNear(key)) continue;
+      const message = `decides nothing here; write the annotation ${settingOf(key)} into the SLO`;
+      warn([...path, "metadata", place, key], message);
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { DEFAULT_POLICY } from "./defaults.ts";
 import { type Documents, readDocuments, type SloDocument } from "./documents.ts";
 import { toIndicator } from "./indicator.ts";
 import { sound } from "./issues.ts";
-import { warnOfNearKeys } from "./near-keys.ts";
+import { warnOfNearKeys, warnOfStrayKeys } from "./near-keys.ts";
 import { type Complain, toBudgeting, toPeriod } from "./period.ts";
 import { type Annotations, annotationPath, idleAnnotations, readAnnotations } from "./policy.ts";
 import { type KeyPath, type Problem, Report, show, suggest } from "./problem.ts";
@@ -63,9 +63,13 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
       report.problem(document, [...prefix, ...path], message);
 
   const annotations = readAnnotations(mapping(metadata.annotations), below());
-  warnOfNearKeys(mapping(metadata.annotations), mapping(metadata.labels), (path, message) =>
-    report.warn(document, path, message),
-  );
+  const warn: Complain = (path, message) => report.warn(document, path, message);
+  warnOfNearKeys(mapping(metadata.annotations), mapping(metadata.labels), warn);
+  warnOfStrayKeys(mapping(spec.indicator).metadata, ["spec", "indicator"], warn);
+  const policies: readonly unknown[] = Array.isArray(spec.alertPolicies) ? spec.alertPolicies : [];
+  policies.forEach((policy, index) => {
+    warnOfStrayKeys(mapping(policy).metadata, ["spec", "alertPolicies", index], warn);
+  });
   const service = sound(serviceSchema, spec.service);
   const objective = only(spec.objectives, "objective", below("spec", "objectives"));
   const rawObjective = sound(objectiveSchema, objective);
@@ -88,7 +92,7 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
   if (service === null || target === null || period === null || budgeting === null) return null;
   if (indicator === null) return null;
   // Who writes burn windows wants them to decide.
-  const alerts = Array.isArray(spec.alertPolicies) && spec.alertPolicies.length > 0;
+  const alerts = policies.length > 0;
   const written = annotations.windows !== undefined || alerts;
   const detector = annotations.detector ?? (written ? "windows" : DEFAULT_POLICY.detector);
   const idle = idleAnnotations(annotations, detector).map(annotationPath);

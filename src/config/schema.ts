@@ -30,7 +30,7 @@ const metadata = strict({
   labels: freeMap.optional(),
   annotations: z.record(z.string(), annotation, must("a mapping")).optional().meta({
     description:
-      "slogate.dev/ mode, on-unknown, hold-for, keep-closed-for, freeze, close-on-forecast, min-bad, detector, sensitivity, smallest-burn, windows, period-requests, sampled; others are free.",
+      "Of an SLO: slogate.dev/ mode, on-unknown, hold-for, keep-closed-for, freeze, close-on-forecast, min-bad, detector, sensitivity, smallest-burn, windows, period-requests, sampled; others are free.",
   }),
 }).meta({ id: "Metadata" });
 
