@@ -110,7 +110,7 @@ function statusOf(url: string, own: Partial<Own>): Promise<number> {
 /** Whether GateService answers. */
 function reaches(address: string, own: Own | null): Promise<boolean> {
   const secure = credentials.createSsl(pem("ca.pem"), own?.key ?? null, own?.cert ?? null);
-  const client = new Client(address, secure);
+  const client = new Client(address, secure, { "grpc.ssl_target_name_override": "localhost" });
   return new Promise<boolean>((resolve) => {
     const same = (bytes: Buffer): Buffer => bytes;
     const deadline = Date.now() + 5_000;

@@ -3,6 +3,7 @@ import type { GateDecision } from "../../../src/model/gate.ts";
 import { newReceiverCounters } from "../../../src/ports/metrics.ts";
 import { createMetrics } from "../../../src/telemetry/metrics.ts";
 import { decision, open } from "../../support/decisions.ts";
+import { waitFor } from "../../support/wait.ts";
 
 /** Each a part of its own. */
 async function* each(decisions: readonly GateDecision[]) {
@@ -65,6 +66,50 @@ describe("gate metrics", () => {
     const { body } = await metrics.scrape();
     expect(body).not.toContain('slo="b"');
     expect(body).toContain('slo="a"');
+  });
+
+  it("are put into words once for all who ask meanwhile, whatever the format, and anew for the next", async () => {
+    const asked: (() => void)[] = [];
+    async function* held() {
+      await new Promise<void>((resolve) => asked.push(resolve));
+      yield [open("a", { sequence: asked.length })];
+    }
+    const { scrape } = createMetrics({
+      counters: newReceiverCounters(),
+      reader: { inParts: held },
+      version: "1.2.3",
+      processMetrics: false,
+    });
+    const both = [scrape(), scrape("application/openmetrics-text; version=1.0.0")];
+    await new Promise(setImmediate);
+    both.push(scrape());
+    await new Promise(setImmediate);
+    expect(asked).toHaveLength(1);
+    asked[0]?.();
+    for (const { body } of await Promise.all(both)) {
+      expect(body).toContain('slogate_decision_sequence{slo="a",service="payment"} 1\n');
+    }
+    const next = scrape();
+    await waitFor(() => asked[1], { what: "the next one" });
+    asked[1]?.();
+    expect((await next).body).toContain('slogate_decision_sequence{slo="a",service="payment"} 2\n');
+  });
+
+  it("that cannot be read fail for those who asked, not for the next", async () => {
+    let asked = 0;
+    const { scrape } = createMetrics({
+      counters: newReceiverCounters(),
+      reader: {
+        async *inParts() {
+          if (++asked === 1) throw new Error("a defect");
+          yield [open("a")];
+        },
+      },
+      version: "1.2.3",
+      processMetrics: false,
+    });
+    for (const one of [scrape(), scrape()]) await expect(one).rejects.toThrow("a defect");
+    expect((await scrape()).body).toContain('slo="a"');
   });
 
   it("escape names", async () => {
