@@ -30,6 +30,7 @@ describe("the rules", () => {
     ["windows/rings.ts", 'import { burnRate } from "../burn/rate.ts";'],
     ["burn/rate.ts", 'import { decide } from "../decide/gate.ts";'],
     ["decide/gate.ts", 'import { mean } from "simple-statistics";'],
+    ["forecast/regression.ts", 'import { mean } from "simple-statistics";'],
     ["decide/gate.ts", 'const m: import("../burn/rate.ts").Rate = 1;'],
     ["forecast/regression.ts", 'import { burnRate } from "../burn/rate.ts";'],
     ["engine/engine.ts", 'import { publish } from "../publish/message.ts";'],

@@ -12,8 +12,13 @@ import type { Clock } from "../ports/clock.ts";
 import type { Encoding, Signal } from "../ports/otlp-consumer.ts";
 import type { RequestReader } from "../ports/request-reader.ts";
 import { isWithoutValue, PointCounts, type PointRefusal } from "./point-counts.ts";
-import type { PointRule } from "./rules.ts";
-import { type RuleSet, SERVICE_NAME, SERVICE_VERSION, type SpanRule } from "./rules.ts";
+import {
+  type PointRule,
+  type RuleSet,
+  SERVICE_NAME,
+  SERVICE_VERSION,
+  type SpanRule,
+} from "./rules.ts";
 import { adjustedCount } from "./sampling.ts";
 import type { SeriesStore } from "./series.ts";
 import { MAX_CELLS, Tally } from "./tally.ts";
@@ -24,9 +29,9 @@ export const MAX_SKEW_S = 3600;
 /** Data older than the longest tier (744 h) has nowhere to go. */
 export const MAX_AGE_S = 744 * 3600;
 /** The finest windows reach back this far: what is older was late. */
-export const LATE_S = 300;
+const LATE_S = 300;
 /** Retries older than the memory of fingerprints cannot be recognised. */
-export const UNVERIFIED_S = 900;
+const UNVERIFIED_S = 900;
 
 /**
  * Reads requests: bytes -> decode -> classify -> tally. One at a time, synchronously; nothing is allocated per span. What the

@@ -29,7 +29,7 @@ const FIRST_LINES = 64;
  *
  * - First sight: a series that started after `listeningSince`, and after what reads it, counts from zero; an older one
  *   only sets the base line, since its past was not for us to see. So does one that may have been here before it was
- *   dropped for its silence: its past has been counted.
+ *   dropped: its past has been counted.
  * - A start time at or after the last point, or a smaller value, is a reset: the value counts from zero.
  * - A point that is older than the last one is out of order: a later point has already told of its requests. So has
  *   one of the same time (a retry), unless its counts have grown: an SDK's clock may show two readings one millisecond.

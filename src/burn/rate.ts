@@ -1,5 +1,3 @@
-import type { DurationMs } from "../model/time.ts";
-
 /**
  * Burn rate: how many times faster than "exactly spent at the end of the period" the error budget
  * is being spent. 1 spends it exactly; 14.4 spends 2 % of a 30-day budget in one hour.
@@ -14,23 +12,4 @@ export function burnRate(bad: number, total: number, objective: number): number 
   if (!(total > 0)) return null;
   // Corrections may take away more errors than a window still holds.
   return Math.max(0, bad / total) / (1 - objective);
-}
-
-/**
- * The burn rate that spends `budgetShare` of the period's budget within the long window:
- * share x period / long. 2 % in 1 h of 30 d is 14.4.
- *
- * @see https://sre.google/workbook/alerting-on-slos/ table 5-8
- */
-export function thresholdFor(
-  budgetShare: number,
-  periodMs: DurationMs,
-  longMs: DurationMs,
-): number {
-  return (budgetShare * periodMs) / longMs;
-}
-
-/** The burn rate when every request is bad; no threshold above it can be reached. 0.9 -> 10, 0.999 -> 1000. */
-export function maxBurn(objective: number): number {
-  return 1 / (1 - objective);
 }

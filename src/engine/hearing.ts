@@ -1,5 +1,6 @@
 import type { StateCarrier } from "../model/state-carrier.ts";
-import { HOUR, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
+import { MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
+import { IMPROBABLE_GAPS, meanGapAfter } from "./mean-gap.ts";
 
 /** Seconds looked back on for coverage: 5 minutes. */
 const SECONDS = 300;
@@ -41,12 +42,7 @@ export class Hearing {
     if (accepted === this.accepted) return;
     this.accepted = accepted;
     if (this.heardAt !== null && now > this.heardAt) {
-      const gap = now - this.heardAt;
-      if (this.meanGapMs === null) this.meanGapMs = Math.min(gap, HOUR);
-      // One outage must not teach that outages are usual.
-      else
-        this.meanGapMs +=
-          0.1 * (Math.min(gap, Math.max(MINUTE, 10 * this.meanGapMs)) - this.meanGapMs);
+      this.meanGapMs = meanGapAfter(this.meanGapMs, now - this.heardAt);
     }
     this.heardAt = now;
   }
@@ -107,6 +103,3 @@ export class Hearing {
     this.missed[slot] = 1;
   }
 }
-
-/** A silence of so many mean gaps has p < 0.001 where requests come by chance: -ln 0.001. */
-const IMPROBABLE_GAPS = 6.9;

@@ -1,13 +1,12 @@
 import type { Silence } from "../decide/state.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
-import { HOUR, MINUTE, type UnixMs } from "../model/time.ts";
+import { MINUTE, type UnixMs } from "../model/time.ts";
 import type { Hearing } from "./hearing.ts";
+import { IMPROBABLE_GAPS, meanGapAfter } from "./mean-gap.ts";
 
 /** Less data than this says nothing yet: from the first requests to the latest. */
 const WARM_UP_MS = 15_000;
 const SHORTEST_SILENCE_MS = MINUTE;
-/** Silence this improbable at the usual rate is no chance: -ln 0.001. */
-const IMPROBABLE = 6.9;
 const LEAST_COVERAGE = 0.9;
 
 /** When one SLO was heard of, and how often it usually is. */
@@ -35,12 +34,7 @@ export class Presence {
   heard(now: UnixMs, total: number): void {
     if (this.lastHeardAt === null) this.firstHeardAt = now;
     else if (now > this.lastHeardAt) {
-      const gap = now - this.lastHeardAt;
-      if (this.meanGapMs === null) this.meanGapMs = Math.min(gap, HOUR);
-      // One outage must not teach that outages are usual.
-      else
-        this.meanGapMs +=
-          0.1 * (Math.min(gap, Math.max(10 * this.meanGapMs, MINUTE)) - this.meanGapMs);
+      this.meanGapMs = meanGapAfter(this.meanGapMs, now - this.lastHeardAt);
     }
     this.lastHeardAt = now;
     if (!(total > 0)) return;
@@ -106,7 +100,7 @@ export class Presence {
     const stale =
       silentMs > SHORTEST_SILENCE_MS &&
       silentMs > 3 * (this.meanGapMs ?? 0) &&
-      (this.usualRate * silentMs) / 1000 > IMPROBABLE;
+      (this.usualRate * silentMs) / 1000 > IMPROBABLE_GAPS;
     // With nobody heard since, it is not this service that fell silent.
     if (stale) return hearing.heardAfter(this.lastHeardAt) ? "stale" : "no-data";
     return this.isWarm ? null : "warming-up";

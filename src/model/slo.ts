@@ -55,7 +55,7 @@ export interface SpanIndicator {
 /** Metric points; every part adds what it selects. */
 export interface MetricIndicator {
   readonly signal: "metrics";
-  /** What counts as a request; null for a gauge indicator, where every point of `bad`'s metric counts. */
+  /** What counts as a request. Of a gauge every point does. */
   readonly total: MetricSelector;
   /** Exactly one of the two is set. */
   readonly bad: MetricSelector | null;

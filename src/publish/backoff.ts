@@ -13,7 +13,7 @@ export const DEFAULT_BACKOFF: BackoffSettings = { baseMs: SECOND / 4, maxMs: 15 
  * How long to wait before the next attempt: doubles from `baseMs` to `maxMs`; half of it is fixed and half
  * is spread by `jitter`, so that replicas that failed together do not return together.
  *
- * @param attempt failed attempts before this delay, 0 or more, minus one: 0 after the first failure
+ * @param attempt 0 after the first failure, 1 after the second one in a row, and so on
  * @param jitter random number in [0, 1)
  */
 export function backoffMs(

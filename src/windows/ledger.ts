@@ -140,11 +140,6 @@ export class BudgetLedger {
     else this.rings.leaving(this.windowIndex, into);
   }
 
-  /** Seconds until a calendar period ends, never below 0; null for rolling periods, and before `setPeriod`. */
-  secondsLeft(now: UnixSecond): number | null {
-    return Number.isFinite(this.end) ? Math.max(0, this.end - now) : null;
-  }
-
   /** Rings that are shared are carried by their owner. */
   carry(state: StateCarrier): void {
     if (this.ownsRings) this.rings?.carry(state);

@@ -18,13 +18,7 @@ export const SLO_TIERS: readonly Tier[] = [
   { stepSeconds: 3600, buckets: 744 }, // 31 d: rolling periods
 ];
 
-/** What one version of a service keeps: 17 KiB. */
-export const VERSION_TIERS: readonly Tier[] = [
-  { stepSeconds: 10, buckets: 360 },
-  { stepSeconds: 3600, buckets: 744 },
-];
-
-/** The longest window or rolling period that `tiers` can hold, 31 days for both tables above. */
+/** The longest window or rolling period that `tiers` can hold; 31 days for SLO_TIERS. */
 export function longestWindowMs(tiers: readonly Tier[]): DurationMs {
   return tiers.reduce((longest, tier) => Math.max(longest, spanMs(tier)), 0);
 }

@@ -7,10 +7,10 @@ import { compileRules } from "../../src/aggregate/rules.ts";
 import { SeriesStore } from "../../src/aggregate/series.ts";
 import { VersionTable } from "../../src/aggregate/versions.ts";
 import { defaultIndicator } from "../../src/config/default-indicator.ts";
-import { MemoryAdmission } from "../../src/journal/memory-admission.ts";
 import { COUNT_UNIT } from "../../src/model/delta.ts";
 import { newReceiverCounters } from "../../src/ports/metrics.ts";
 import { NOW, sloOf } from "./ingest-rig.ts";
+import { MemoryAdmission } from "./memory-admission.ts";
 import { tracesRequest } from "./otlp.ts";
 
 const SPANS = 1_000;

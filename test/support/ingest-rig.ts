@@ -3,7 +3,6 @@ import { compileRules } from "../../src/aggregate/rules.ts";
 import { SeriesStore } from "../../src/aggregate/series.ts";
 import { VersionTable } from "../../src/aggregate/versions.ts";
 import { FingerprintMemory } from "../../src/journal/fingerprints.ts";
-import { MemoryAdmission } from "../../src/journal/memory-admission.ts";
 import type { RequestDelta } from "../../src/model/delta.ts";
 import { COUNT_UNIT } from "../../src/model/delta.ts";
 import type { Matcher } from "../../src/model/matcher.ts";
@@ -13,6 +12,7 @@ import type { UnixMs } from "../../src/model/time.ts";
 import type { Admission } from "../../src/ports/admission.ts";
 import { newReceiverCounters } from "../../src/ports/metrics.ts";
 import type { Encoding, Signal } from "../../src/ports/otlp-consumer.ts";
+import { MemoryAdmission } from "./memory-admission.ts";
 
 /** 2026-05-04T10:00:00Z. */
 export const NOW: UnixMs = Date.UTC(2026, 4, 4, 10);

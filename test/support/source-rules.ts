@@ -11,7 +11,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   journal: ["model", "ports", "node:*"],
   channel: ["model", "ports", "node:*", "kafkajs"],
   burn: ["model"],
-  forecast: ["model", "simple-statistics"],
+  forecast: ["model"],
   decide: ["model"],
   engine: ["model", "ports", "windows", "burn", "forecast", "decide", "rxjs"],
   receive: ["model", "ports", "node:*", "@grpc/grpc-js", "grpc-health-check"],

@@ -93,7 +93,6 @@ describe("BudgetLedger, rolling", () => {
     expect(ledger.historySeconds(now + DAY)).toBe(7 * DAY);
     // The first second has left the newest 168 hours.
     expect(ledger.observedTotal(now)).toBe(7 * 256);
-    expect(ledger.secondsLeft(now)).toBeNull();
   });
 
   it("begins its history anew after a whole period of silence", () => {
@@ -129,8 +128,6 @@ describe("BudgetLedger, calendar", () => {
     expect(ledger.add(FEBRUARY - 1, 512, 0)).toBe(true);
     expect(ledger.total()).toBe(1024);
     expect(ledger.bad()).toBe(256);
-    expect(ledger.secondsLeft(FEBRUARY - 60)).toBe(60);
-    expect(ledger.secondsLeft(FEBRUARY + 60)).toBe(0);
     expect(rollsOff(ledger, START, 40 * DAY)).toBe(0);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Tally } from "../../../src/aggregate/tally.ts";
-import { MemoryAdmission } from "../../../src/journal/memory-admission.ts";
 import type { Refusal } from "../../../src/model/refusal.ts";
+import { MemoryAdmission } from "../../support/memory-admission.ts";
 
 function delta(identity: number, cells: number): Tally {
   const tally = new Tally();

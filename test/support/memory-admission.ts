@@ -1,7 +1,7 @@
-import type { RequestDelta } from "../model/delta.ts";
-import type { Refusal } from "../model/refusal.ts";
-import type { Admission, Admitted } from "../ports/admission.ts";
-import { FingerprintMemory } from "./fingerprints.ts";
+import { FingerprintMemory } from "../../src/journal/fingerprints.ts";
+import type { RequestDelta } from "../../src/model/delta.ts";
+import type { Refusal } from "../../src/model/refusal.ts";
+import type { Admission, Admitted } from "../../src/ports/admission.ts";
 
 /**
  * Admission without a disk: a retry is recognised as long as the process lives, and a request is
