@@ -4,7 +4,7 @@ import { type KeyPath, type Report, type Source, show, suggest } from "./problem
 /** A mapping whose unknown keys are errors. */
 export function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.strictObject(shape, {
-    // An issue has no room for the known keys but its message: `unknownKeys` splits it again.
+    // An issue has no room for the known keys but its message: `checkShape` splits it again.
     error: (issue) =>
       issue.code === "unrecognized_keys" ? Object.keys(shape).join(", ") : undefined,
   });

@@ -1,16 +1,15 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { JournalState } from "../ports/metrics.ts";
+import { counterAtScrape, gaugeAtScrape } from "./at-scrape.ts";
 
 /** @param read asked at every scrape */
 export function addJournalMetrics(registers: Registry[], read: () => JournalState): void {
-  new Gauge({
-    name: "slogate_state_writable",
-    help: "1 when the state can be stored; 0 when requests are refused because it cannot.",
+  gaugeAtScrape(
     registers,
-    collect() {
-      this.set(read().trouble === null ? 1 : 0);
-    },
-  });
+    "slogate_state_writable",
+    "1 when the state can be stored; 0 when requests are refused because it cannot.",
+    () => (read().trouble === null ? 1 : 0),
+  );
   const counters: readonly (readonly [string, string, (state: JournalState) => number])[] = [
     ["commits", "Group commits on disk.", (state) => state.commits],
     ["committed_bytes", "Bytes of them.", (state) => state.committedBytes],
@@ -18,14 +17,6 @@ export function addJournalMetrics(registers: Registry[], read: () => JournalStat
     ["failed_commits", "Commits that the disk refused.", (state) => state.failedCommits],
   ];
   for (const [name, help, of] of counters) {
-    new Counter({
-      name: `slogate_state_${name}_total`,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(of(read()));
-      },
-    });
+    counterAtScrape(registers, `slogate_state_${name}_total`, help, () => of(read()));
   }
 }

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { RefusalCode } from "../model/refusal.ts";
 import type { GateReader } from "../ports/gate-reader.ts";
 import type { JournalState, ReceiverCounters, WorkersState } from "../ports/metrics.ts";
+import { counterAtScrape, gaugeAtScrape } from "./at-scrape.ts";
 import { gateExposition, toOpenMetrics } from "./exposition.ts";
 import { addJournalMetrics } from "./journal-metrics.ts";
 import { addWorkerMetrics } from "./worker-metrics.ts";
@@ -81,53 +82,39 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
     registers,
   }).set({ version: settings.version }, 1);
   addReceiverCounters(registers, settings.counters);
-  const { forgottenEarly } = settings;
-  new Counter({
-    name: "slogate_fingerprints_forgotten_early_total",
-    help: "Requests whose retry would no longer be recognised although 15 minutes have not passed.",
+  counterAtScrape(
     registers,
-    collect() {
-      this.reset();
-      this.inc(forgottenEarly?.() ?? 0);
-    },
-  });
-  const { versions } = settings;
-  new Gauge({
-    name: "slogate_version_names",
-    help: "Values of service.version told apart, over all services; 16384 at most, then new ones count as other.",
+    "slogate_fingerprints_forgotten_early_total",
+    "Requests whose retry would no longer be recognised although 15 minutes have not passed.",
+    settings.forgottenEarly ?? (() => 0),
+  );
+  gaugeAtScrape(
     registers,
-    collect() {
-      this.set(versions?.() ?? 0);
-    },
-  });
-  const { series } = settings;
-  new Gauge({
-    name: "slogate_series",
-    help: "Cumulative series whose last points are known, each once for every SLO that reads it; state.max_series at most.",
+    "slogate_version_names",
+    "Values of service.version told apart, over all services; 16384 at most, then new ones count as other.",
+    settings.versions ?? (() => 0),
+  );
+  gaugeAtScrape(
     registers,
-    collect() {
-      this.set(series?.() ?? 0);
-    },
-  });
+    "slogate_series",
+    "Cumulative series whose last points are known, each once for every SLO that reads it; state.max_series at most.",
+    settings.series ?? (() => 0),
+  );
   if (settings.journal !== undefined) addJournalMetrics(registers, settings.journal);
   addWorkerMetrics(registers, settings.workers ?? (() => null));
   const { leads, replicaDifference } = settings;
-  new Gauge({
-    name: "slogate_leading",
-    help: "1 while this process publishes, 0 while another replica does.",
+  gaugeAtScrape(
     registers,
-    collect() {
-      this.set((leads?.() ?? true) ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: "slogate_replica_difference_ratio",
-    help: "Requests of 5 minutes: the leader's minus this replica's, over the larger. NaN while unknown.",
+    "slogate_leading",
+    "1 while this process publishes, 0 while another replica does.",
+    () => ((leads?.() ?? true) ? 1 : 0),
+  );
+  gaugeAtScrape(
     registers,
-    collect() {
-      this.set(replicaDifference?.() ?? Number.NaN);
-    },
-  });
+    "slogate_replica_difference_ratio",
+    "Requests of 5 minutes: the leader's minus this replica's, over the larger. NaN while unknown.",
+    () => replicaDifference?.() ?? Number.NaN,
+  );
   const tickDuration = new Histogram({
     name: "slogate_tick_duration_seconds",
     help: "Time one evaluation of all gates took.",
@@ -192,15 +179,7 @@ function addReceiverCounters(registers: Registry[], counters: ReceiverCounters):
     ["unverified_items", "Too old for a retry to be recognised.", () => counters.unverified],
   ];
   for (const [name, help, read] of plain) {
-    new Counter({
-      name: `slogate_receiver_${name}_total`,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
+    counterAtScrape(registers, `slogate_receiver_${name}_total`, help, read);
   }
   new Counter({
     name: "slogate_receiver_refused_requests_total",

@@ -1,23 +1,19 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { WorkersState } from "../ports/metrics.ts";
+import { counterAtScrape, gaugeAtScrape } from "./at-scrape.ts";
 
 /** @param read asked at every scrape; null in a single process, whose metrics are zero */
 export function addWorkerMetrics(registers: Registry[], read: () => WorkersState | null): void {
-  new Gauge({
-    name: "slogate_receiver_workers",
-    help: "Receiver workers that take requests; 0 with `workers: 1`, as the engine's own process takes them.",
+  gaugeAtScrape(
     registers,
-    collect() {
-      this.set(read()?.listening ?? 0);
-    },
-  });
-  new Counter({
-    name: "slogate_receiver_worker_restarts_total",
-    help: "Receiver workers that ended and were started again.",
+    "slogate_receiver_workers",
+    "Receiver workers that take requests; 0 with `workers: 1`, as the engine's own process takes them.",
+    () => read()?.listening ?? 0,
+  );
+  counterAtScrape(
     registers,
-    collect() {
-      this.reset();
-      this.inc(read()?.restarts ?? 0);
-    },
-  });
+    "slogate_receiver_worker_restarts_total",
+    "Receiver workers that ended and were started again.",
+    () => read()?.restarts ?? 0,
+  );
 }
