@@ -32,7 +32,11 @@ export function requireWriter(request: IncomingMessage, token: string | null): v
   }
 }
 
-/** The same for gRPC metadata. @returns true when `token` is null or one of `values` carries it */
+/**
+ * Of gRPC metadata, and by the reader's token alone: GateService writes nothing, and does not know the other one.
+ *
+ * @returns true when `token` is null or one of `values` carries it
+ */
 export function metadataCarries(
   values: readonly (string | Buffer)[],
   token: string | null,
