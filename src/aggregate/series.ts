@@ -52,6 +52,8 @@ export class SeriesStore {
   private undoTo = 0;
   private undoBase = 0; // place of the arrays' first entry
   private requestAt = 0; // place of the present request's first entry
+  /** A point of the present request told what one that is not settled may have told. */
+  private leansOnUnsettled = false;
   private undoRow = new Int32Array(FIRST_UNDOS);
   private undoState = new Float64Array(FIRST_UNDOS * FIELDS);
   private readonly key = new Int32Array(KEY_WORDS);
@@ -70,6 +72,7 @@ export class SeriesStore {
   /** A new request. */
   begin(now: UnixMs): void {
     this.requestAt = this.undoTo;
+    this.leansOnUnsettled = false;
     this.makeRoom(now);
   }
 
@@ -97,8 +100,10 @@ export class SeriesStore {
     const { state } = this.rows;
     const at = row * FIELDS;
     const lastTime = state[at + TIME]!;
-    if (time < lastTime) return NOT_COUNTED;
-    if (time === lastTime && !hasGrown(state, at, start, counts, length)) return NOT_COUNTED;
+    if (time < lastTime || (time === lastTime && !hasGrown(state, at, start, counts, length))) {
+      this.leansOnUnsettled ||= this.undoFrom < this.requestAt;
+      return NOT_COUNTED;
+    }
     this.remember(row, at);
     // Never seen: as if it had restarted, when it is young enough to have had no past.
     const isFirst = Number.isNaN(lastTime);
@@ -116,10 +121,13 @@ export class SeriesStore {
     return isFirst && !fromZero ? NOT_COUNTED : COUNTED;
   }
 
-  /** What the present request has moved so far, in columns that are used again; undefined when nothing. */
+  /**
+   * What the present request has moved so far, in columns that are used again; undefined when nothing. No lines when it
+   * repeats what a commit that is still to come may hold: it must not be acknowledged before that.
+   */
   moved(): BaseLines | undefined {
     const length = this.undoTo - this.requestAt;
-    if (length === 0) return undefined;
+    if (length === 0 && !this.leansOnUnsettled) return undefined;
     const lines = this.roomFor(length);
     for (let place = this.requestAt; place < this.undoTo; place++) {
       this.copyOut(this.undoRow[place - this.undoBase]!, lines, lines.length++);

@@ -37,7 +37,7 @@ export interface RequestDelta {
   readonly rawBad: Float64Array;
   /** Sum of squared weights of bad spans, in requests squared (weight 1 each when unsampled). */
   readonly badSquares: Float64Array;
-  /** Cumulative series that the request moved on; absent when it moved none. */
+  /** Cumulative series that the request moved on; absent when it moved none and repeats nothing that is in flight. */
   readonly baseLines?: BaseLines | undefined;
 }
 

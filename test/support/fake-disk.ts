@@ -106,3 +106,11 @@ export function randomFrom(seed: number): Random {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** One of the ways in which a disk fails. */
+export function someFailure(random: Random): FakeDisk["failing"] {
+  const error = new Error("EIO: i/o error");
+  const which = random();
+  if (which < 0.33) return { append: error };
+  return which < 0.66 ? { sync: error } : { create: error, append: error };
+}

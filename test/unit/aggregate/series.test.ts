@@ -113,6 +113,23 @@ describe("requests that wait for their commit", () => {
     expect(send(counter(-20, 160, 5))).toBe(61);
   });
 
+  it("are waited for by whoever repeats a part of them, and by nobody after their commit", () => {
+    const { send, commits } = waiting();
+    const part = (second: number) =>
+      request(
+        sum("cumulative", [
+          { startNs: SINCE, timeNs: at(second), value: 100n, attributes: { code: 200 } },
+        ]),
+      );
+    send(counter(-40, 100, 4));
+    send(part(-40));
+    send(part(-45));
+    expect(commits).toHaveLength(3);
+    for (const commit of commits.splice(0)) commit(null);
+    send(part(-40));
+    expect(commits).toHaveLength(0);
+  });
+
   it("give back what they moved though one without a count was answered meanwhile", () => {
     const { rig, send, commits } = waiting();
     send(counter(-40, 100, 4));

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Durability } from "../../../src/journal/journal.ts";
 import type { RequestDelta } from "../../../src/model/delta.ts";
 import { CountingGates } from "../../support/counting-gates.ts";
-import { FakeDisk, type Random, randomFrom } from "../../support/fake-disk.ts";
+import { FakeDisk, type Random, randomFrom, someFailure } from "../../support/fake-disk.ts";
 import { HASTY, type JournalRig, openJournal, request } from "../../support/journal-rig.ts";
 
 const NOW = Date.UTC(2026, 4, 4, 10);
@@ -42,7 +42,7 @@ async function live(disk: FakeDisk, client: Client, random: Random, at: number):
   for (let step = 0; step < steps; step++) {
     now += Math.floor(random() * 100);
     send(rig, client, random() < 0.4 ? client.unanswered.shift() : client.next(now));
-    if (random() < 0.05) disk.failing = failure(random);
+    if (random() < 0.05) disk.failing = someFailure(random);
     else if (random() < 0.3) disk.failing = {};
     if (random() < 0.1) {
       rig.gates.hear();
@@ -67,13 +67,6 @@ function send(
   rig.journal.admit(delta, (refusal) => {
     if (refusal === null) client.unanswered = client.unanswered.filter((one) => one !== delta);
   });
-}
-
-function failure(random: Random): FakeDisk["failing"] {
-  const error = new Error("EIO: i/o error");
-  const which = random();
-  if (which < 0.33) return { append: error };
-  return which < 0.66 ? { sync: error } : { create: error, append: error };
 }
 
 describe("whatever dies, at whatever moment", () => {
