@@ -29,7 +29,7 @@ export function decide(
   const { override } = findings;
   const state = override?.state ?? judged.state;
   const reason = override === null ? judged.reason : "override";
-  const allowed = isAllowed(state, unknownSince, lastKnownOpen, policy, now);
+  const allowed = isAllowed(state, unknownSince, lastKnownOpen, policy, now + findings.stoodMs);
 
   const changed = state !== previous.state || reason !== previous.reason;
   const transition = changed || allowed !== previous.allowed;

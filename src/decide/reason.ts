@@ -20,6 +20,8 @@ export interface Circumstances {
   /** Enough of this SLO was heard to open the gate, were it good. */
   readonly heardEnough: boolean;
   readonly otherServicesHeard: boolean;
+  /** The clock was set back and is waited for. */
+  readonly clockStands: boolean;
   readonly sampledUpstream: boolean;
   /** Since when recovery lasts; null while it is not proven. */
   readonly calmSince: UnixMs | null;
@@ -57,6 +59,9 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
         ? `warming up until requests come that do not burn: ${burns(facts)}`
         : "warming up: less than 15 s of data so far";
     case "no-data":
+      if (facts.clockStands) {
+        return `the engine's clock was set back; until it has passed ${clock(now)} again nothing can be said`;
+      }
       return facts.sloHeardAt === null && facts.anyHeardAt === null
         ? "no telemetry yet: nothing has arrived since the start"
         : facts.sloHeardAt === null

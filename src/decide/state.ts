@@ -47,6 +47,8 @@ export interface Findings {
   /** Enough of the budget is back, so that the next error does not close the gate again. */
   replenished: boolean;
   silence: Silence | null;
+  /** How long the clock has stood, since it was set back. */
+  stoodMs: DurationMs;
   override: Override | null;
 }
 
@@ -79,6 +81,7 @@ export function noFindings(): Findings {
     exhausted: false,
     replenished: false,
     silence: null,
+    stoodMs: 0,
     override: null,
   };
 }

@@ -89,6 +89,7 @@ function circumstances(
     anyHeardAt: hearing.heardAt,
     heardEnough: track.presence.heardEnough,
     otherServicesHeard: hearing.heardAfter(heard ?? track.gate.since) && !hearing.silent(now),
+    clockStands: hearing.isStopped,
     sampledUpstream: track.slo.sampledUpstream,
     calmSince: track.watch.calmSinceMs(),
   };

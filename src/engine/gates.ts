@@ -210,6 +210,7 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
   hear(now: UnixMs, accepted: number, turnedAway: number): void {
     this.now = now;
     this.hearing.tick(now, accepted, turnedAway);
+    this.findings.stoodMs = this.hearing.stoodMs;
     for (const [slo, { expiresAt }] of this.orphans) {
       if (now >= expiresAt) this.orphans.delete(slo);
     }

@@ -1,5 +1,5 @@
 import type { StateCarrier } from "../model/state-carrier.ts";
-import { MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
+import { type DurationMs, MINUTE, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import { IMPROBABLE_GAPS, meanGapAfter } from "./mean-gap.ts";
 
 /** Seconds looked back on for coverage: 5 minutes. */
@@ -11,7 +11,10 @@ const LONGEST_PAUSE = 5;
 export class Hearing {
   /** When anything was last accepted, whoever sent it; null: nothing yet. */
   heardAt: UnixMs | null = null;
+  /** How long the clock has stood by now, set back and waited for. Of ticks that follow the data's clock: 0. */
+  stoodMs: DurationMs = 0;
   private readonly everySecond: boolean;
+  private tickedAt: UnixMs = Number.NEGATIVE_INFINITY;
   private accepted = 0;
   private turnedAway = 0;
   private meanGapMs: number | null = null;
@@ -30,13 +33,15 @@ export class Hearing {
   }
 
   /**
-   * Once a tick, with the receiver's running counters. `now` never goes back.
+   * Once a tick, with the receiver's running counters. `now` never goes back: it stands instead.
    *
    * @param accepted requests accepted so far
    * @param turnedAway requests refused so far because the receiver could not take them
    */
   tick(now: UnixMs, accepted: number, turnedAway: number): void {
     this.moveTo(Math.floor(now / SECOND));
+    this.stoodMs = this.everySecond && now <= this.tickedAt ? this.stoodMs + SECOND : 0;
+    this.tickedAt = now;
     if (turnedAway > this.turnedAway) this.mark(this.last);
     this.turnedAway = turnedAway;
     if (accepted === this.accepted) return;
@@ -58,6 +63,11 @@ export class Hearing {
     return this.heardAt !== null && this.heardAt - at > 2 * SECOND;
   }
 
+  /** The clock stands: who falls silent now, or burns, is not seen before it has been caught up with. */
+  get isStopped(): boolean {
+    return this.stoodMs > MINUTE;
+  }
+
   /** Nothing at all for a minute, or for several times the usual gap where that is longer. */
   silent(now: UnixMs): boolean {
     if (this.heardAt === null) return true;
@@ -72,6 +82,8 @@ export class Hearing {
 
   carry(state: StateCarrier): void {
     this.heardAt = state.optional(this.heardAt);
+    this.stoodMs = state.number(this.stoodMs);
+    this.tickedAt = state.number(this.tickedAt);
     this.accepted = state.number(this.accepted);
     this.turnedAway = state.number(this.turnedAway);
     this.meanGapMs = state.optional(this.meanGapMs);

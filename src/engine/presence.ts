@@ -93,7 +93,7 @@ export class Presence {
   /** Why nothing can be said about the SLO now; null when it is heard as usual. */
   silence(now: UnixMs, hearing: Hearing): Silence | null {
     if (this.firstHeardAt === null || this.lastHeardAt === null) return "no-data";
-    if (hearing.coverage() < LEAST_COVERAGE) return "no-data";
+    if (hearing.isStopped || hearing.coverage() < LEAST_COVERAGE) return "no-data";
     // Nobody is heard: that says nothing of this SLO, however rare its requests are.
     if (hearing.silent(now)) return "no-data";
     const silentMs = now - this.lastHeardAt;

@@ -18,6 +18,7 @@ const QUIET: Findings = {
   exhausted: false,
   replenished: false,
   silence: null,
+  stoodMs: 0,
   override: null,
 };
 
@@ -58,6 +59,7 @@ describe("decide: precedence", () => {
     exhausted: true,
     replenished: false,
     silence: "stale",
+    stoodMs: 0,
     override: override("open"),
   };
 

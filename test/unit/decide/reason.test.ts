@@ -18,6 +18,7 @@ const FACTS: Circumstances = {
   anyHeardAt: NOW,
   heardEnough: true,
   otherServicesHeard: true,
+  clockStands: false,
   sampledUpstream: false,
   calmSince: null,
 };

@@ -145,6 +145,26 @@ describe("Gates: the clock", () => {
     expect(rig.gate()).toMatchObject({ state: "unknown", reason: "stale" });
   });
 
+  it.each([
+    ["with", HEALTHY],
+    ["without", null],
+  ])(
+    "holds the last word no longer than else while it has to be caught up with, %s traffic",
+    (_, traffic) => {
+      const rig = opened();
+      rig.now -= HOUR;
+      rig.run(90, traffic);
+      expect(rig.gate()).toMatchObject({ state: "unknown", reason: "no-data", allowed: true });
+      expect(rig.gate().message).toBe(
+        "the engine's clock was set back; until it has passed 10:02:00Z again nothing can be said",
+      );
+      rig.run(15 * 60, traffic);
+      expect(rig.gate()).toMatchObject({ state: "unknown", allowed: false });
+      rig.run(2700, HEALTHY);
+      expect(rig.gate()).toMatchObject({ state: "open", allowed: true });
+    },
+  );
+
   it("takes a jump ahead for time in which nobody listened", () => {
     const rig = opened();
     rig.tick(2 * HOUR);
