@@ -30,7 +30,7 @@ export class VersionTable {
   /** Open addressing, at most half full, also with what `restore` may bring. */
   private readonly slots: Int32Array;
   private readonly hash = new Hash128();
-  private readonly decoder = new TextDecoder();
+  private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   private nextDropAt = Number.NEGATIVE_INFINITY;
 
   /** @param limit most names told apart; each takes its bytes twice and some 200 more */

@@ -28,7 +28,8 @@ export function flatData(decisions: readonly GateDecision[], epoch: number): Map
     // An SLO of this name has no state here: the key is the map's own.
     if (slo !== EPOCH) data[slo] = state;
     data[`${slo}.allowed`] = String(allowed);
-    data[`${slo}.message`] = message;
+    // Half a character in one message would make the API server refuse the whole map.
+    data[`${slo}.message`] = message.toWellFormed();
     data[`${slo}.suspect`] = names(versions.filter(({ suspect }) => suspect));
     data[`${slo}.healthy`] = names(versions.filter((v) => !v.suspect && v.state === "open"));
   }

@@ -97,13 +97,13 @@ const EXAMPLE = '{"state":"open","for":"2h","reason":"fix for the outage","autho
 
 function parseText(key: string, value: unknown, most: number, problems: string[]): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what is refused is control characters
-  const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+  const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
   if (typeof value !== "string" || value.trim() === "") {
     problems.push(`${key}: must be a text, found ${shown(value)}`);
   } else if (value.length > most) {
     problems.push(`${key}: must be at most ${most} characters, found ${value.length}`);
-  } else if (unprintable.test(value)) {
-    problems.push(`${key}: must be one line without control characters`);
+  } else if (unprintable.test(value) || !value.isWellFormed()) {
+    problems.push(`${key}: must be one line without control characters and halves of characters`);
   } else {
     return value.trim();
   }

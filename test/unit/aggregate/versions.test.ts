@@ -17,6 +17,7 @@ describe("the table of versions", () => {
       expect(idOf(table, `1.${i}-é`)).toBe(id);
       expect(table.nameOf(id)).toBe(`1.${i}-é`);
     });
+    expect(table.nameOf(idOf(table, "\ufeff1.0"))).toBe("\ufeff1.0");
   });
 
   it("knows the empty name as none", () => {

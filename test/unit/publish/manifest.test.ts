@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { publishedGates } from "../../../src/publish/manifest.ts";
+import { flatData, publishedGates } from "../../../src/publish/manifest.ts";
 import { decisionJson } from "../../../src/publish/message.ts";
 import { decision } from "../../support/decisions.ts";
 
@@ -14,4 +14,9 @@ it("hands the versions that are to blame to the next leader", () => {
   expect(publishedGates({ "pay.json": decisionJson(made), "pay.allowed": "false" })).toMatchObject([
     { slo: made.slo, state: "closed", suspects: ["1.4.2"] },
   ]);
+});
+
+it("has no halves of characters in what the API server is to read", () => {
+  const flat = flatData([decision({ message: "half of \ud83d" })], 1);
+  expect(flat[`${decision().slo}.message`]).toBe("half of \ufffd");
 });

@@ -303,6 +303,8 @@ describe("POST /v1/overrides", () => {
     [{ ...body, state: "ajar" }, 'state: must be "open" or "closed", found "ajar"'],
     [{ ...body, reason: " " }, "reason: must be a text"],
     [{ ...body, author: "a\nb" }, "author: must be one line"],
+    [{ ...body, reason: "half of \ud83d" }, "reason: must be one line"],
+    [{ ...body, reason: "turns \u202e what follows" }, "reason: must be one line"],
     [{ ...body, for: undefined }, 'exactly one of "for"'],
     [{ ...body, expiresAt: "2026-05-04T12:00:00Z" }, 'exactly one of "for"'],
     [{ ...body, for: "2 hours" }, "for: must be a duration such as 30m"],
