@@ -4,7 +4,7 @@ import { COUNT_UNIT, type RequestDelta } from "../model/delta.ts";
 import type { GateDecision, Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
-import { SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
+import { type DurationMs, SECOND, type UnixMs, type UnixSecond } from "../model/time.ts";
 import type { Calendar } from "../ports/calendar.ts";
 import { type ChangeLog, NO_CHANGE_LOG, type Placement } from "../ports/change-log.ts";
 import type { GateReader, SeriesPoint } from "../ports/gate-reader.ts";
@@ -164,9 +164,10 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
     const now = Math.max(at, this.now);
     const { requestsAccepted, requestsRefused: refused } = this.counters;
     const turnedAway = (refused.overloaded ?? 0) + (refused["state-unavailable"] ?? 0);
-    this.hear(now, requestsAccepted, turnedAway);
+    const stoodMs = this.hearing.waited(at, this.now);
+    this.hear(now, requestsAccepted, turnedAway, stoodMs);
     const published = this.step(now, everywhere, refreshes);
-    this.changes.ticked(now, requestsAccepted, turnedAway);
+    this.changes.ticked(now, requestsAccepted, turnedAway, stoodMs);
     this.published = published;
     // One that has come back meanwhile is not gone.
     this.removed = this.nextRemoved.filter((slo) => !this.byName.has(slo));
@@ -207,10 +208,10 @@ export class Gates implements JournalledGates, Omit<GateReader, "inParts" | "wat
   }
 
   /** The shared part of a tick: what the receiver has heard so far, by its running counters. */
-  hear(now: UnixMs, accepted: number, turnedAway: number): void {
+  hear(now: UnixMs, accepted: number, turnedAway: number, stoodMs: DurationMs): void {
     this.now = now;
-    this.hearing.tick(now, accepted, turnedAway);
-    this.findings.stoodMs = this.hearing.stoodMs;
+    this.hearing.tick(now, accepted, turnedAway, stoodMs);
+    this.findings.stoodMs = stoodMs;
     for (const [slo, { expiresAt }] of this.orphans) {
       if (now >= expiresAt) this.orphans.delete(slo);
     }

@@ -14,7 +14,8 @@ export class Hearing {
   /** How long the clock has stood by now, set back and waited for. Of ticks that follow the data's clock: 0. */
   stoodMs: DurationMs = 0;
   private readonly everySecond: boolean;
-  private tickedAt: UnixMs = Number.NEGATIVE_INFINITY;
+  /** What the clock said last, while it is behind what it has said. */
+  private saidAt: UnixMs | null = null;
   private accepted = 0;
   private turnedAway = 0;
   private meanGapMs: number | null = null;
@@ -33,15 +34,33 @@ export class Hearing {
   }
 
   /**
+   * How long a clock that was set back has been waited for.
+   *
+   * @param at what it says
+   * @param reached the latest that it has said
+   */
+  waited(at: UnixMs, reached: UnixMs): DurationMs {
+    if (!this.everySecond || at > reached) {
+      this.saidAt = null;
+      return 0;
+    }
+    // Somebody wants a tick at the engine's own time: nothing has passed.
+    if (at === reached) return this.stoodMs;
+    const passed = this.saidAt === null ? 0 : Math.max(0, at - this.saidAt);
+    this.saidAt = at;
+    return this.stoodMs + passed;
+  }
+
+  /**
    * Once a tick, with the receiver's running counters. `now` never goes back: it stands instead.
    *
    * @param accepted requests accepted so far
    * @param turnedAway requests refused so far because the receiver could not take them
+   * @param stoodMs see `waited`
    */
-  tick(now: UnixMs, accepted: number, turnedAway: number): void {
+  tick(now: UnixMs, accepted: number, turnedAway: number, stoodMs: DurationMs): void {
     this.moveTo(Math.floor(now / SECOND));
-    this.stoodMs = this.everySecond && now <= this.tickedAt ? this.stoodMs + SECOND : 0;
-    this.tickedAt = now;
+    this.stoodMs = stoodMs;
     if (turnedAway > this.turnedAway) this.mark(this.last);
     this.turnedAway = turnedAway;
     if (accepted === this.accepted) return;
@@ -83,7 +102,6 @@ export class Hearing {
   carry(state: StateCarrier): void {
     this.heardAt = state.optional(this.heardAt);
     this.stoodMs = state.number(this.stoodMs);
-    this.tickedAt = state.number(this.tickedAt);
     this.accepted = state.number(this.accepted);
     this.turnedAway = state.number(this.turnedAway);
     this.meanGapMs = state.optional(this.meanGapMs);

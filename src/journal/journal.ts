@@ -184,12 +184,13 @@ export class Journal implements Admission, ChangeLog {
     return "admitted";
   }
 
-  ticked(now: UnixMs, accepted: number, turnedAway: number): void {
+  ticked(now: UnixMs, accepted: number, turnedAway: number, stoodMs = 0): void {
     this.tickedAt = now;
     this.change(TICKED, (body) => {
       body.number(now);
       body.varint(accepted);
       body.varint(turnedAway);
+      body.number(stoodMs);
     });
     this.schedule(LAZY_MS);
   }

@@ -1,5 +1,5 @@
 import type { Override } from "../model/gate.ts";
-import type { UnixMs } from "../model/time.ts";
+import type { DurationMs, UnixMs } from "../model/time.ts";
 import type { Placement } from "../ports/change-log.ts";
 import type { PackedReader, PackedWriter } from "./packed.ts";
 
@@ -112,10 +112,12 @@ export interface Ticked {
   readonly now: UnixMs;
   readonly accepted: number;
   readonly turnedAway: number;
+  readonly stoodMs: DurationMs;
 }
 
 export function readTicked(from: PackedReader): Ticked {
-  return { now: from.number(), accepted: from.varint(), turnedAway: from.varint() };
+  const [now, accepted, turnedAway] = [from.number(), from.varint(), from.varint()];
+  return { now, accepted, turnedAway, stoodMs: from.number() };
 }
 
 export function readPlaced(from: PackedReader): { now: UnixMs; placements: Placement[] } {

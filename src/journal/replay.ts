@@ -187,10 +187,10 @@ export class Replay {
     this.replayedChanges++;
     switch (kind) {
       case TICKED: {
-        const { now, accepted, turnedAway } = readTicked(body);
+        const { now, accepted, turnedAway, stoodMs } = readTicked(body);
         this.lastAt = now;
         if (isKnown) return;
-        gates.hear(now, accepted, turnedAway);
+        gates.hear(now, accepted, turnedAway, stoodMs);
         gates.step(now, applies, false);
         return;
       }

@@ -1,6 +1,6 @@
 import type { Override } from "../model/gate.ts";
 import type { Slo } from "../model/slo.ts";
-import type { UnixMs } from "../model/time.ts";
+import type { DurationMs, UnixMs } from "../model/time.ts";
 
 /** An SLO at its column in deltas, new or edited; null: the column's SLO is gone. */
 export interface Placement {
@@ -13,8 +13,8 @@ export interface Placement {
  * again from the same beginning leads to the same state, to the last bit.
  */
 export interface ChangeLog {
-  /** A tick at `now`, with the receiver's running counters as the gates saw them. */
-  ticked(now: UnixMs, accepted: number, turnedAway: number): void;
+  /** A tick at `now`, with the receiver's running counters as the gates saw them, and how long the clock had stood. */
+  ticked(now: UnixMs, accepted: number, turnedAway: number, stoodMs: DurationMs): void;
   placed(placements: readonly Placement[], now: UnixMs): void;
   /** Set, or cleared (null). */
   overridden(slo: string, override: Override | null): void;

@@ -1,7 +1,7 @@
 import type { BaseLines, RequestDelta } from "../model/delta.ts";
 import type { Override } from "../model/gate.ts";
 import type { StateCarrier } from "../model/state-carrier.ts";
-import type { UnixMs } from "../model/time.ts";
+import type { DurationMs, UnixMs } from "../model/time.ts";
 import type { Placement } from "./change-log.ts";
 
 /** Asked for a column in deltas: false leaves its SLO as it is, since it has had this change. */
@@ -14,7 +14,7 @@ export interface JournalledGates {
   add(delta: RequestDelta): void;
   /** A process begins at `now`: its counters are at zero, it decides under this epoch. */
   begin(epoch: number, now: UnixMs): void;
-  hear(now: UnixMs, accepted: number, turnedAway: number): void;
+  hear(now: UnixMs, accepted: number, turnedAway: number, stoodMs: DurationMs): void;
   /** @param refreshes whether anybody reads decisions that are no change */
   step(now: UnixMs, applies: Applies, refreshes: boolean): unknown;
   place(placements: readonly Placement[], now: UnixMs, applies: Applies): void;

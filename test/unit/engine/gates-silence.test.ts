@@ -165,6 +165,17 @@ describe("Gates: the clock", () => {
     },
   );
 
+  it("is not taken for one that stands when ticks are asked for in between", () => {
+    const rig = opened();
+    for (let i = 0; i < 200; i++) rig.gates.tick(rig.now);
+    for (let i = 0; i < 200; i++) rig.gates.tick(rig.now - 1);
+    expect(rig.gate().state).toBe("open");
+    rig.now -= HOUR;
+    rig.run(90, HEALTHY);
+    rig.gates.tick(rig.gate().decidedAt);
+    expect(rig.gate()).toMatchObject({ state: "unknown", reason: "no-data" });
+  });
+
   it("takes a jump ahead for time in which nobody listened", () => {
     const rig = opened();
     rig.tick(2 * HOUR);
