@@ -269,7 +269,8 @@ export class VersionWatch {
       bad += track.badOf(cell);
     }
     if (!(total > 0)) return;
-    if (this.baseTotal > 0) {
+    // What closed the gate is no cluster: taken for one, it made the next bad version's errors one too for an hour.
+    if (this.baseTotal > 0 && !burns) {
       learnClusters(this.clusters, bad, (total * this.baseBad) / this.baseTotal);
     }
     this.baseTotal = this.baseTotal * BASE_KEEP + total;

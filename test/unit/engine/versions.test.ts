@@ -64,6 +64,18 @@ describe("a new version that fails", () => {
     expect(rig.gate().state).toBe("open");
   });
 
+  it("is found as soon after another trouble as ever: an outage is no cluster of errors", () => {
+    const rig = new GateRig([slo(), slo({ name: "cart", service: "cart" })]);
+    run(rig, 300, [5, 0], [0, 0]);
+    run(rig, 30, [5, 2], [0, 0]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "fast-burn" });
+    run(rig, 900, [5, 0], [0, 0]);
+    expect(rig.gate().state).toBe("open");
+    run(rig, 30, [5, 0], [5, 2]);
+    expect(rig.gate()).toMatchObject({ state: "closed", reason: "bad-version" });
+    expect(rig.gates.get("pay", "2")).toMatchObject({ allowed: true });
+  });
+
   it("is new after an edit as it was before", () => {
     const rig = established();
     run(rig, 30, [990, 0], [10, 0]);
