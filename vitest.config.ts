@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 20_000,
+    // What is waited for has deadlines of its own; this one is for a machine that does much else.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two cores are enough for two files at a time; integration files own ports and processes.
     maxWorkers: 2,

@@ -98,8 +98,7 @@ describe.concurrent("the command line", () => {
   });
 });
 
-// Each starts the program, some three times over, all at once: on a busy machine that takes its time.
-describe.concurrent("exit codes", { timeout: 60_000 }, () => {
+describe.concurrent("exit codes", () => {
   it.each([
     [["cart"], 0, "cart: open (ok)"],
     [["pay"], 1, "pay: closed (fast-burn)"],
