@@ -21,6 +21,7 @@ import {
   timeWindow as timeWindowSchema,
 } from "./schema.ts";
 import { Sharing } from "./sharing.ts";
+import { toTarget } from "./target.ts";
 import type { ConfigFile } from "./yaml-file.ts";
 
 export interface ParsedSlos {
@@ -74,7 +75,12 @@ function toSlo(document: SloDocument, documents: Documents, report: Report): Slo
   const objective = only(spec.objectives, "objective", below("spec", "objectives"));
   const rawObjective = sound(objectiveSchema, objective);
   const inObjective = below("spec", "objectives", 0);
-  const target = rawObjective === null ? null : toTarget(rawObjective, inObjective);
+  const target =
+    rawObjective === null
+      ? null
+      : toTarget(rawObjective, inObjective, (path, message) =>
+          warn(["spec", "objectives", 0, ...path], message),
+        );
   const period = readPeriod(spec.timeWindow, below("spec", "timeWindow"));
   const method = METHODS.find((name) => name === (spec.budgetingMethod ?? "Occurrences"));
   const budgeting =
@@ -123,33 +129,6 @@ function only(list: unknown, what: string, complain: Complain): unknown {
   const fix = list.length === 0 ? "" : `; split them into one SLO per ${what}`;
   complain([], `must hold exactly one ${what}, found ${list.length}${fix}`);
   return undefined;
-}
-
-function toTarget(
-  raw: { readonly target?: number | undefined; readonly targetPercent?: number | undefined },
-  complain: Complain,
-): number | null {
-  const { target, targetPercent } = raw;
-  if (target !== undefined && targetPercent !== undefined) {
-    complain([], "must have target or targetPercent, found both");
-    return null;
-  }
-  // 99.9 / 100 is 0.9990000000000001 in binary.
-  const ratio =
-    targetPercent === undefined ? target : Number((targetPercent / 100).toPrecision(12));
-  if (ratio === undefined) {
-    complain(["target"], "is missing; for example 0.999");
-    return null;
-  }
-  const key = target === undefined ? "targetPercent" : "target";
-  if (ratio > 0 && ratio <= 1 - 1e-9) return ratio;
-  complain(
-    [key],
-    ratio > 0
-      ? `must leave a budget of at least one request in a billion, found ${ratio}`
-      : "must be above 0: a target of 0 lets every request fail",
-  );
-  return null;
 }
 
 function readPeriod(raw: unknown, complain: Complain) {

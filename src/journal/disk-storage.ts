@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../disk/directory.ts";
 import type { Storage, StorageFile } from "./storage.ts";
 
 /** Log files in a directory of the file system, which is made when it is not there. */
@@ -8,7 +9,7 @@ export function diskStorage(directory: string): Storage {
   return {
     name: directory,
     async list() {
-      await mkdir(directory, { recursive: true });
+      makeDirectory(directory);
       return readdir(directory);
     },
     read: (name) => readFile(join(directory, name)),

@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { diskReason, makeDirectory } from "../disk/directory.ts";
 import { EngineError } from "../model/errors.ts";
 import type { Override } from "../model/gate.ts";
 import { syncDirectory } from "./disk-storage.ts";
@@ -42,7 +43,7 @@ export class StateFile {
   static async open(directory: string): Promise<StateFile> {
     const path = join(directory, FILE);
     try {
-      await mkdir(directory, { recursive: true });
+      makeDirectory(directory);
     } catch (error) {
       throw unusable(directory, "cannot be created", error);
     }
@@ -127,6 +128,6 @@ function isOverride(value: unknown): value is Override {
 }
 
 function unusable(path: string, what: string, cause?: unknown): EngineError {
-  const why = cause instanceof Error ? ` (${cause.message})` : "";
+  const why = cause === undefined ? "" : `: ${diskReason(cause)}`;
   return new EngineError("STATE_UNUSABLE", `state.directory: ${path} ${what}${why}`, { cause });
 }

@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { makeDirectory } from "../disk/directory.ts";
 import { EngineError } from "../model/errors.ts";
 import type { DecisionSink } from "../ports/decision-sink.ts";
 import { oneWriteAtATime } from "./deadline.ts";
@@ -60,7 +61,7 @@ export function fileSink(settings: FileSinkSettings): DecisionSink {
 }
 
 async function openForAppend(path: string): Promise<FileHandle> {
-  await mkdir(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   const file = await open(path, "a+", 0o644);
   try {
     // A crash in the middle of a line leaves its beginning: end it, so that the next line stands alone.

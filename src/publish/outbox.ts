@@ -8,6 +8,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { diskReason } from "../disk/directory.ts";
 import { EngineError } from "../model/errors.ts";
 import {
   type Beginning,
@@ -70,8 +71,7 @@ export class Outbox implements TransitionQueue {
       for (const record of readRecords(readOrNothing(settings.path))) outbox.replay(record);
       outbox.replaceFile();
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `state.directory: ${settings.path} cannot be used (${why})`;
+      const message = `state.directory: ${settings.path} cannot be used: ${diskReason(cause)}`;
       throw new EngineError("STATE_UNUSABLE", message, { cause });
     }
     return outbox;

@@ -90,7 +90,7 @@ describe("StateFile", () => {
     mkdirSync(join(directory, "state.json.new"));
     await expect(StateFile.open(directory)).rejects.toMatchObject({
       code: "STATE_UNUSABLE",
-      message: expect.stringMatching(/^state\.directory: .* cannot be written \(EISDIR/),
+      message: expect.stringMatching(/^state\.directory: .* cannot be written: EISDIR/),
     });
   });
 
