@@ -20,6 +20,7 @@ import {
   service as serviceSchema,
   timeWindow as timeWindowSchema,
 } from "./schema.ts";
+import { warnOfServices } from "./services.ts";
 import { Sharing } from "./sharing.ts";
 import { toTarget } from "./target.ts";
 import type { ConfigFile } from "./yaml-file.ts";
@@ -188,12 +189,15 @@ function readIndicator(
   const { description: _description, ...body } = raw as Record<string, unknown>;
   const checked = sound(indicatorSpec, body);
   if (checked === null) return null;
-  return toIndicator(checked, objective, {
+  const warn: Complain = (inner, message) => report.warn(home, [...path, ...inner], message);
+  const read = toIndicator(checked, objective, {
     indicator: (inner, message) => report.problem(home, [...path, ...inner], message),
-    warn: (inner, message) => report.warn(home, [...path, ...inner], message),
+    warn,
     objective: (inner, message) =>
       report.problem(document, ["spec", "objectives", 0, ...inner], message),
   });
+  if (read !== null && service !== null) warnOfServices(read, service, warn);
+  return read;
 }
 
 /**

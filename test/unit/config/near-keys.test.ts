@@ -51,7 +51,8 @@ it("leaves other tools' annotations and labels alone", () => {
 
 describe("a setting in the metadata of something other than an SLO", () => {
   const SPAN = (spec: object) => ({ metricSource: { type: "otlp.spans", spec } });
-  const sli = { ratioMetric: { total: SPAN({ kind: "server" }), bad: SPAN({ status: "error" }) } };
+  const total = SPAN({ kind: "server", resource: { "service.name": { exists: true } } });
+  const sli = { ratioMetric: { total, bad: SPAN({ status: "error" }) } };
   const policy = {
     conditions: [
       {

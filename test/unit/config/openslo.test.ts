@@ -31,7 +31,7 @@ function only(text: string): Slo {
 const spans = (spec: object) => ({ metricSource: { type: "otlp.spans", spec } });
 const metric = (spec: object) => ({ metricSource: { type: "otlp.metrics", spec } });
 const ratio = (ratioMetric: object) => ({ indicator: { spec: { ratioMetric } } });
-const total = spans({ kind: "server" });
+const total = spans({ kind: "server", resource: { "service.name": "payment" } });
 const bad = spans({ status: "error" });
 const rolling = (duration: string) => ({ timeWindow: [{ duration, isRolling: true }] });
 const annotated = (annotations: object, spec: object = {}) => sloText(spec, { annotations });
@@ -231,7 +231,12 @@ describe("parseSlos: indicators", () => {
 
   it("warns when the total takes spans of every kind", () => {
     const { warnings } = parse(
-      sloText(ratio({ total: spans({ name: "x" }), bad: spans({ status: "error" }) })),
+      sloText(
+        ratio({
+          total: spans({ name: "x", resource: { "service.name": "payment" } }),
+          bad: spans({ status: "error" }),
+        }),
+      ),
     );
     expect(warnings.map((warning) => warning.message)).toEqual([
       "has no kind, so client and internal spans count as requests too; kind: server is usual",
