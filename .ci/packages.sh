@@ -16,6 +16,8 @@ missing=()
 for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" > /dev/null || missing+=("${pair##*:}")
 done
+# The plugin of a newer Docker does as well.
+docker compose version > /dev/null 2>&1 || command -v docker-compose > /dev/null || missing+=(docker-compose)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then

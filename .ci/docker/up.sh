@@ -1,5 +1,5 @@
 #!/bin/bash
-# A Docker engine for the suite that uses testcontainers, on machines where no service manager starts one: dockerd by hand, as
+# A Docker engine for the suites that use containers, on machines where no service manager starts one: dockerd by hand, as
 # root. Prints its pid when it started one; an engine that answers already is used as it is, and nothing is printed.
 set -euo pipefail
 . "$(dirname "$0")/../cache.sh"

@@ -33,7 +33,7 @@ export function builtPart(part: RealPart): string | null {
 
 /** Whether a program of the system's packages (kubectl, kcat) can be called; `realPart` otherwise. */
 export function installed(program: string): boolean {
-  const found = isCallable(program);
+  const found = answers(program);
   if (!found) missing(`${program} is not installed`);
   return found;
 }
@@ -41,9 +41,9 @@ export function installed(program: string): boolean {
 /** Whether testcontainers can start this image here: there is Docker, and the image is there or can be had. */
 export function hasImage(image: string): boolean {
   return (
-    isCallable("docker", ["version"]) &&
-    (isCallable("docker", ["image", "inspect", image]) ||
-      isCallable("docker", ["pull", "-q", image], 300_000))
+    answers("docker", ["version"]) &&
+    (answers("docker", ["image", "inspect", image]) ||
+      answers("docker", ["pull", "-q", image], 300_000))
   );
 }
 
@@ -53,7 +53,8 @@ export function missing(reason: string): void {
   console.warn(`skipped: ${reason}`);
 }
 
-function isCallable(
+/** Whether a program can be called with these arguments and ends with 0 in time. */
+export function answers(
   program: string,
   args: readonly string[] = ["--help"],
   timeoutMs = 10_000,
