@@ -4,7 +4,7 @@ import { type DurationMs, SECOND, type UnixMs } from "../model/time.ts";
 import { readDecision } from "../publish/parse.ts";
 import { type ApiAnswer, apiToken, callApi, errorMessage, serverUrl } from "./api-client.ts";
 import { NOT_KNOWN } from "./crash-code.ts";
-import type { CliIo } from "./io.ts";
+import { type CliIo, columnsOf } from "./io.ts";
 import { sleep } from "./sleep.ts";
 import { gateLine, instant, isExpired, spell } from "./words.ts";
 
@@ -179,7 +179,7 @@ class Progress {
     const { stderr } = this.#io;
     if (stderr.isTTY === true) {
       const text = `waiting, ${spell(leftMs)} left: ${what}`;
-      stderr.write(`\r\u001b[K${text.slice(0, Math.max(20, (stderr.columns ?? 80) - 1))}`);
+      stderr.write(`\r\u001b[K${text.slice(0, columnsOf(stderr) - 1)}`);
     } else if (what !== this.#last) {
       stderr.write(`slogate: waiting: ${what}\n`);
     }

@@ -6,6 +6,11 @@ export interface CliStream extends Writable {
   readonly columns?: number;
 }
 
+/** Characters of a line of a terminal, at least 20; a terminal that does not know its size counts as 80. */
+export function columnsOf(stream: CliStream): number {
+  return Math.max(20, stream.columns || 80);
+}
+
 /** The outside world of a command, so that tests can give it another one. */
 export interface CliIo {
   readonly stdout: CliStream;

@@ -3,6 +3,7 @@ import type { GateStateName } from "../model/gate.ts";
 import type { UnixMs } from "../model/time.ts";
 import { singleLine } from "../publish/sentence.ts";
 import { instant, isExpired, RESET, STATE_COLOUR, STATE_SHAPE, spell } from "./words.ts";
+import { cut, wrap } from "./wrap.ts";
 
 export interface TableSettings {
   /** Width to keep to; lines of a pipe may be any length. */
@@ -19,8 +20,10 @@ interface Column {
 
 const STATE_ORDER: Readonly<Record<GateStateName, number>> = { closed: 0, unknown: 1, open: 2 };
 const GAP = "  ";
-/** A reason cut shorter than this tells nothing. */
-const LEAST_WHY = 24;
+/** A sentence cut shorter than this tells nothing: it gets lines of its own. */
+const LEAST_WHY = 40;
+const MOST_WHY_LINES = 3;
+const INDENT = "    ";
 const LEAST_NAME = 5;
 
 const STATE: Column = {
@@ -57,7 +60,10 @@ const COLUMNS = [STATE, SHORT_STATE, NAME, REASON, BURN, BUDGET, SPENT, SINCE];
 /** What a narrow terminal does without, first to last. */
 const DISPENSABLE = [SPENT, SINCE, BUDGET, REASON, BURN];
 
-/** The table of all gates, closed ones first, as lines without their ends; it fits `columns`. */
+/**
+ * The table of all gates, closed ones first, as lines without their ends; it fits `columns`. Where no room is left for
+ * the column WHY, it stands below each gate that is not open.
+ */
 export function statusTable(
   decisions: readonly DecisionMessage[],
   settings: TableSettings,
@@ -85,18 +91,22 @@ export function statusTable(
     return column.isNumber ? text.padStart(most) : cut(text, most).padEnd(most);
   };
   const whyWidth = settings.columns - total(shown) - GAP.length;
+  const hasWhy = whyWidth >= LEAST_WHY;
   const line = (text: (column: Column) => string, why: string): string => {
     const parts = shown.map((column) => sized(column, text(column)));
-    if (whyWidth >= LEAST_WHY) parts.push(cut(why, whyWidth));
+    if (hasWhy) parts.push(cut(why, whyWidth));
     return parts.join(GAP).trimEnd();
   };
   return [
     line((column) => column.title, WHY.title),
-    ...rows.map(({ d, state }, i) => {
-      const text = line((column) => cells.get(column)?.[i] ?? "", WHY.cell(d, state, now));
-      if (!settings.colour) return text;
+    ...rows.flatMap(({ d, state }, i) => {
+      const why = WHY.cell(d, state, now);
+      const text = line((column) => cells.get(column)?.[i] ?? "", why);
+      const below = hasWhy || state === "open" ? [] : whyBelow(why, settings.columns);
+      if (!settings.colour) return [text, ...below];
       const length = width(shown[0] ?? STATE);
-      return `${STATE_COLOUR[state]}${text.slice(0, length)}${RESET}${text.slice(length)}`;
+      const coloured = `${STATE_COLOUR[state]}${text.slice(0, length)}${RESET}`;
+      return [`${coloured}${text.slice(length)}`, ...below];
     }),
   ];
 }
@@ -140,6 +150,6 @@ function exhaustion(d: DecisionMessage, _: GateStateName, now: UnixMs): string {
   return expected === null ? "-" : spell(expected - now);
 }
 
-function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, Math.max(0, most - 1))}…`;
+function whyBelow(why: string, columns: number): string[] {
+  return wrap(why, columns - INDENT.length, MOST_WHY_LINES).map((line) => `${INDENT}${line}`);
 }

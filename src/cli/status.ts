@@ -6,7 +6,7 @@ import { readDecision } from "../publish/parse.ts";
 import { decisionSentence } from "../publish/sentence.ts";
 import { apiToken, callApi, errorMessage, openApi, serverUrl } from "./api-client.ts";
 import { serverEvents } from "./event-source.ts";
-import type { CliIo, CliStream } from "./io.ts";
+import { type CliIo, type CliStream, columnsOf } from "./io.ts";
 import { sleep } from "./sleep.ts";
 import { countStates, statusTable } from "./status-table.ts";
 import { spell } from "./words.ts";
@@ -81,7 +81,7 @@ async function once(
 
 function table(decisions: readonly DecisionMessage[], io: CliIo, now: UnixMs): string[] {
   const isTTY = io.stdout.isTTY === true;
-  const columns = isTTY ? Math.max(20, io.stdout.columns ?? 80) : 1_000;
+  const columns = isTTY ? columnsOf(io.stdout) : 1_000;
   return statusTable(decisions, { columns, now, colour: isTTY && io.env.NO_COLOR === undefined });
 }
 
@@ -229,13 +229,13 @@ class ScreenView implements View {
     if (this.#redraw !== null) clearTimeout(this.#redraw);
     this.#redraw = null;
     const stdout: CliStream & { readonly rows?: number } = this.#io.stdout;
-    const columns = Math.max(20, stdout.columns ?? 80);
+    const columns = columnsOf(stdout);
     // The last row stays free: writing its end would scroll the screen.
-    const room = Math.max(4, (stdout.rows ?? 24) - 4);
+    const room = Math.max(4, (stdout.rows || 24) - 4);
     const decisions = [...this.#decisions.values()];
     const lines = this.#table();
     const hidden = lines.length - room;
-    const shown = hidden > 0 ? [...lines.slice(0, room - 1), `… ${hidden + 1} more`] : lines;
+    const shown = hidden > 0 ? [...lines.slice(0, room - 1), `… ${hidden + 1} more lines`] : lines;
     const head = `slogate ${this.#server}: ${countStates(decisions, this.#now())}`;
     const text = [head.slice(0, columns), this.#connection.slice(0, columns), "", ...shown];
     stdout.write(`${HOME}${text.map((line) => `${line}${CLEAR_LINE}\r\n`).join("")}${CLEAR_BELOW}`);

@@ -31,6 +31,38 @@ describe("the status table", () => {
     for (const line of table(columns)) expect(line.length).toBeLessThanOrEqual(columns);
   });
 
+  it.each([100, 110])("says why below a gate that is not open, with %i columns", (columns) => {
+    const [, closed, why, unknown, whyUnknown, opened, ...rest] = table(columns);
+    expect(closed).toMatch(/^■ closed .* 71\.0 %/);
+    expect(why).toBe("    burn rate 41.2 over 5m and 15.9 over 1h");
+    expect([unknown, whyUnknown]).toEqual([
+      expect.stringMatching(/^\? unknown/),
+      "    burn rate 0.4 over 5m and 0.3 over 1h",
+    ]);
+    expect(opened).toMatch(/^○ open/);
+    expect(rest).toEqual([]);
+  });
+
+  it("breaks a long why at spaces and shortens what fills more than three lines", () => {
+    const message =
+      "burn rate 41.2 over 5m; recovered since 10:00:00Z, opens at 10:05:00Z if that lasts; ";
+    const at = (text: string) =>
+      statusTable([decisionMessage(decision({ message: text }))], {
+        columns: 60,
+        now: AT,
+        colour: true,
+      }).slice(2);
+    expect(at(message.trim())).toEqual([
+      "    burn rate 41.2 over 5m; recovered since 10:00:00Z, opens",
+      "    at 10:05:00Z if that lasts;",
+    ]);
+    expect(at(message.repeat(5))).toEqual([
+      expect.stringMatching(/^ {4}burn/),
+      expect.stringMatching(/^ {4}at/),
+      expect.stringMatching(/…$/),
+    ]);
+  });
+
   it("keeps state and name however narrow the terminal is", () => {
     expect(table(24)[1]).toBe("■ closed   payment-avai…");
   });

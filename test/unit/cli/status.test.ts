@@ -104,6 +104,13 @@ describe("status --watch", () => {
     ]);
   });
 
+  it("takes a terminal that does not know its size for one of 80 columns", async () => {
+    const { io, out } = captureIo({ isTTY: true, columns: 0, env: { NO_COLOR: "1" } });
+    expect(await status({ server: api.url, now }, io)).toBe(0);
+    const [head = ""] = out().split("\n");
+    expect(head).toMatch(/^GATE +SLO +REASON +BURN/);
+  });
+
   it("says on the screen that it is disconnected", async () => {
     const { io, out } = captureIo({ isTTY: true, columns: 90 });
     const stop = Promise.withResolvers<void>();
