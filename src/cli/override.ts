@@ -53,7 +53,7 @@ export async function override(options: OverrideOptions, io: CliIo): Promise<num
     const { path, call } = toCall(options, io);
     const answer = await callApi(server, path, call);
     if (answer.status !== 200) {
-      io.stderr.write(`slogate: ${refusal(answer)}\n`);
+      io.stderr.write(`slogate: ${refusal(answer, options)}\n`);
       return REFUSED;
     }
     const body = answer.body as { data?: unknown; cleared?: unknown } | null;
@@ -70,13 +70,20 @@ export async function override(options: OverrideOptions, io: CliIo): Promise<num
   }
 }
 
-/** What the engine does not like of an override it calls by the keys of its API: here they are options. */
-function refusal(answer: ApiAnswer): string {
+/** What the engine does not like of an override it calls by the keys and values of its API: here they are options as typed. */
+function refusal(answer: ApiAnswer, options: OverrideOptions): string {
   const body = answer.body as { error?: { problems?: unknown } } | null;
   const found = body?.error?.problems;
   if (answer.status !== 400 || !Array.isArray(found)) return errorMessage(answer);
-  const problems = found.map((problem) => `--${singleLine(String(problem))}`);
+  const problems = found.map(
+    (problem) => `--${asTyped(singleLine(String(problem)), options.for ?? "")}`,
+  );
   return `${problems.join("; ")}; for example ${EXAMPLE}`;
+}
+
+function asTyped(problem: string, typed: string): string {
+  if (!problem.startsWith("for:")) return problem;
+  return problem.replace(JSON.stringify(sentLength(typed)), () => JSON.stringify(typed));
 }
 
 const EXAMPLE =
@@ -105,12 +112,17 @@ function toCall(options: OverrideOptions, io: CliIo): { path: string; call: ApiC
     const query = `?author=${encodeURIComponent(author)}`;
     return { path: `${path}${query}`, call: { method: "DELETE", token } };
   }
-  const length = parseFixedDuration(options.for ?? "");
-  // A length and not a time: this machine's clock may differ from the engine's.
-  const forMs = "ms" in length ? formatDuration(length.ms) : "";
   const state = options.open === true ? "open" : "closed";
-  const body = { state, for: forMs, reason: options.reason?.trim(), author };
+  // A length and not a time: this machine's clock may differ from the engine's.
+  const length = sentLength(options.for ?? "");
+  const body = { state, for: length, reason: options.reason?.trim(), author };
   return { path, call: { method: "POST", token, body } };
+}
+
+/** The API knows no weeks. */
+function sentLength(typed: string): string {
+  const length = parseFixedDuration(typed);
+  return "ms" in length ? formatDuration(length.ms) : "";
 }
 
 function userName(io: CliIo): string {

@@ -9,6 +9,7 @@ import { readCounts } from "./counts-file.ts";
 import type { CliIo } from "./io.ts";
 import { outcomeOf, outcomeTable, rivals } from "./replay/compare.ts";
 import { forecastLines } from "./replay/forecast-lines.ts";
+import { jsonLine, summaryLine, timeText } from "./replay/lines.ts";
 import { Player } from "./replay/player.ts";
 import { Progress, type Reading } from "./replay/progress.ts";
 import { BAD_CONFIGURATION } from "./run.ts";
@@ -30,7 +31,7 @@ export interface ReplayOptions {
 
 /**
  * What the gate would have done on past counts: the same core as `run`, on the data's clock. One line at
- * every transition, and a summary at the end; or a table of what several policies would have done.
+ * every transition, and a summary at the end, for people on a terminal and in JSON for pipes; or a table of what several policies would have done.
  *
  * @returns exit code
  */
@@ -51,7 +52,7 @@ export async function replay(options: ReplayOptions, io: CliIo, stdin: Readable)
           ? () => undefined
           : (decision) => write(transitionLine(decision, options.json)),
         onForecast: (decision) => {
-          for (const line of forecastLines(decision)) write(JSON.stringify(line));
+          for (const line of forecastLines(decision)) write(jsonLine(line));
         },
       }),
   );
@@ -70,20 +71,19 @@ export async function replay(options: ReplayOptions, io: CliIo, stdin: Readable)
   const summaries = players.map((player) => player.end());
   if (!options.compare) {
     const { remainingAtFirstClosing: _at, ...summary } = summaries[0]!;
-    write(JSON.stringify({ summary }));
+    write(options.json ? jsonLine({ summary }) : summaryLine(summary));
     return 0;
   }
   const outcomes = summaries.map((s, i) => outcomeOf(names[i]!.name, s, budgetSpent ?? 0));
-  write(options.json ? JSON.stringify({ compare: outcomes }) : outcomeTable(outcomes));
+  write(options.json ? jsonLine({ compare: outcomes }) : outcomeTable(outcomes));
   return 0;
 }
 
 function transitionLine(decision: GateDecision, json: boolean): string {
-  const { slo, state, reason, burn, message } = decision;
-  const t = decision.decidedAt / SECOND;
+  const { slo, state, reason, burn, message, decidedAt } = decision;
   return json
-    ? JSON.stringify({ t, slo, state, reason, burn })
-    : `${String(t).padEnd(12)} ${state.padEnd(8)} ${reason}: ${message}`;
+    ? jsonLine({ t: decidedAt / SECOND, slo, state, reason, burn })
+    : `${timeText(decidedAt)}  ${state.padEnd(8)} ${reason}: ${message}`;
 }
 
 async function pickSlo(options: ReplayOptions, io: CliIo): Promise<Slo | null> {

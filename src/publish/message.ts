@@ -120,7 +120,7 @@ function finite(value: number | null): number | null {
 }
 
 /** Six digits are more than any estimate here is worth, and keep 14.399999999999986 out of messages. */
-function measured(value: number | null): number | null {
+export function measured(value: number | null): number | null {
   const known = finite(value);
   return known === null ? null : Number(known.toPrecision(6));
 }

@@ -91,6 +91,8 @@ describe("override", () => {
 
   it.each([
     ['--for: must be at most 30 days ahead, found "400d"', { for: "400d" }],
+    ['--for: must lie in the future, found "0s"', { for: "0s" }],
+    ['--for: must be at most 30 days ahead, found "5w"', { for: "5w" }],
     ["--reason: must be at most 1000 characters, found 2000", { reason: "x".repeat(2000) }],
     ["--author: must be one line", { clear: true, open: false, author: "a\nb" }],
   ])("speaks of options where the engine speaks of keys: %s", async (words, over) => {

@@ -144,10 +144,30 @@ describe("replay", () => {
     expect((await play(csv(300, INCIDENT), {}, "-")).out).toBe(out);
   });
 
-  it("writes sentences on a terminal", async () => {
+  it("writes sentences on a terminal, with times that people read", async () => {
+    const start = Date.UTC(2026, 4, 4, 7) / 1000;
+    const { out } = await play(csv(300, { ...INCIDENT, start }), { json: false });
+    expect(out).toMatch(/^2026-05-04 10:02:00Z +closed +fast-burn: burn rate 40 over 5m and /m);
+    expect(out).toMatch(
+      /^pay: 300 rows; 900 bad of 180,000; closed once for \d+ min, first at 2026-05-04 10:02:00Z; -?\d\S* % of the error budget is left; open at the end$/m,
+    );
+    expect(out).not.toMatch(/\d{7}/);
+  });
+
+  it("writes measured numbers into a pipe without the noise of their arithmetic", async () => {
+    const { out } = await play(csv(120, { badAt: () => 1, total: 300 }), {
+      forecastEveryMs: 1_800_000,
+      periodRequests: 1_000_000,
+    });
+    expect(out).toMatch(/"burn":\{"5m":3.33333,/);
+    expect(out).toMatch(/"budgetRemaining":0\.88[,}]/);
+    expect(out).not.toMatch(/\d\.\d{9}/);
+  });
+
+  it("counts days of data that do not say their date", async () => {
     const { out } = await play(csv(300, INCIDENT), { json: false });
     expect(out).toMatch(
-      /^10920 +closed +fast-burn: burn rate 40 over 5m and 3\.33 over 1h \(evidence \d+ nats since/m,
+      /^day 0 03:02:00Z +closed +fast-burn: burn rate 40 over 5m and 3\.33 over 1h \(evidence \d+ nats since/m,
     );
   });
 
