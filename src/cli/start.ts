@@ -31,6 +31,7 @@ import { readTls } from "../receive/tls.ts";
 import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
 import { startGateService } from "../web/grpc.ts";
 import { startHttpApi } from "../web/server.ts";
+import { logsExpiredOverrides } from "./expired-overrides.ts";
 import { dropGarbage } from "./heap-flags.ts";
 import { type Receiving, startReceiving } from "./receiving.ts";
 import { buildPublishing, QUEUE_LIMIT } from "./sinks.ts";
@@ -111,7 +112,7 @@ async function build(
   const memory = new FingerprintMemory();
   const journal = await openJournal(options, journalled, memory);
   undo.push(() => journal.close());
-  gates.changes = journal;
+  gates.changes = logsExpiredOverrides(journal, gates, log);
   const slos = effective(options.slos.slos, settings);
   gates.use(slos);
   gates.advance(clock.now());
@@ -308,7 +309,7 @@ function reload(
   if (loaded.problems.length > 0 || loaded.slos.length === 0) {
     log.error("SLO files changed, but not to something sound: the running SLOs stay", {
       problems: loaded.problems.length,
-      slos: loaded.slos.length,
+      running: gates.names().length,
     });
     return;
   }

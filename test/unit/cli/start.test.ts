@@ -10,6 +10,7 @@ import { loadSlos } from "../../../src/config/load.ts";
 import { defaultSettings, type Settings } from "../../../src/config/settings.ts";
 import type { TlsFiles } from "../../../src/model/tls.ts";
 import type { DecisionSink } from "../../../src/ports/decision-sink.ts";
+import type { Log } from "../../../src/ports/log.ts";
 import { memorySink } from "../../../src/publish/memory.ts";
 import { freePort } from "../../support/free-port.ts";
 import { sloFile } from "../../support/slo-file.ts";
@@ -18,11 +19,13 @@ import { waitFor } from "../../support/wait.ts";
 let directory: string;
 const started: RunningEngine[] = [];
 const logged: string[] = [];
+const fields: (Readonly<Record<string, unknown>> | undefined)[] = [];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "slogate-start-"));
   mkdirSync(slosPath());
   logged.length = 0;
+  fields.length = 0;
   writeSlo({ name: "pay", service: "payment" });
 });
 afterEach(async () => {
@@ -55,7 +58,10 @@ function settings(): Settings {
 }
 
 async function start(over: Partial<StartOptions> = {}): Promise<RunningEngine> {
-  const say = (message: string) => logged.push(message);
+  const say: Log["info"] = (message, more) => {
+    logged.push(message);
+    fields.push(more);
+  };
   const engine = await startEngine({
     settings: settings(),
     slos: await loadSlos([slosPath()]),
@@ -143,6 +149,27 @@ describe("startEngine", () => {
       what: "the override",
     });
     expect(again.engine.get("pay")).toMatchObject({ state: "open", epoch: 2 });
+  });
+
+  it("logs that an override has expired, also one from before a restart", async () => {
+    const { engine, stop } = await start();
+    const soon = { ...override(), expiresAt: Date.now() + 2_000 };
+    engine.set(soon);
+    await stop();
+    const again = await start();
+    const at = await waitFor(() => logged.indexOf("override expired") + 1 || undefined, {
+      what: "the expiry",
+    });
+    expect(Date.now()).toBeGreaterThanOrEqual(soon.expiresAt);
+    expect(fields[at - 1]).toEqual({ slo: "pay", state: "open", author: "ann", reason: "drill" });
+    again.engine.set({ ...override(), expiresAt: Date.now() + 100 });
+    await waitFor(() => logged.filter((line) => line === "override expired")[1], {
+      what: "the second expiry",
+    });
+    again.engine.set(override());
+    again.engine.clear("pay", "ann");
+    await again.stop();
+    expect(logged.filter((line) => line === "override expired")).toHaveLength(2);
   });
 
   it("logs an override and its end once each", async () => {
@@ -257,6 +284,7 @@ describe("startEngine", () => {
     const refused = "SLO files changed, but not to something sound: the running SLOs stay";
     await waitFor(() => (logged.includes(refused) ? true : undefined), { what: "the refusal" });
     expect(names()).toEqual(["cart", "pay"]);
+    expect(fields[logged.indexOf(refused)]).toEqual({ problems: expect.any(Number), running: 2 });
     rmSync(join(slosPath(), "cart.yaml"));
     await waitFor(() => (names().length === 1 ? true : undefined), { what: "the removal" });
     logged.length = 0;
