@@ -2,13 +2,26 @@ import type { GateDecision, GateReason, GateStateName, VersionReport } from "../
 
 /**
  * The decision for one version alone. Where a version is to blame, every other one may go on: the next, which may be the fix,
- * must pass. Overrides, a spent budget and not knowing are the same for all. Its state is `stateForVersion`.
+ * must pass. Overrides, a spent budget and not knowing are the same for all. Its state is `stateForVersion`; its message
+ * says when the version was never heard of, which may be a mistake in its name.
  */
 export function forVersion(decision: GateDecision, version: string): GateDecision {
-  const { versions } = decision;
+  const asked = decision.versions.find((v) => v.version === version);
+  const answer = judgeVersion(decision, version, asked);
+  if (asked !== undefined) return answer;
+  return {
+    ...answer,
+    message: `${answer.message}; version ${version} has not been heard of lately`,
+  };
+}
+
+function judgeVersion(
+  decision: GateDecision,
+  version: string,
+  asked: VersionReport | undefined,
+): GateDecision {
   if (isForAll(decision.reason)) return decision;
-  const asked = versions.find((v) => v.version === version);
-  const guilty = versions.find((v) => v.suspect && v.serving);
+  const guilty = decision.versions.find((v) => v.suspect && v.serving);
   const state = stateForVersion(decision, asked?.suspect === true, guilty !== undefined);
   if (asked?.suspect === true) {
     return {
@@ -19,7 +32,13 @@ export function forVersion(decision: GateDecision, version: string): GateDecisio
       message: `version ${version} is to blame: ${counts(asked)}`,
     };
   }
-  if (guilty === undefined || decision.state !== "closed") return decision;
+  if (decision.state !== "closed") return decision;
+  if (guilty === undefined) {
+    return {
+      ...decision,
+      message: `closed for version ${version} as for every other: ${decision.message}`,
+    };
+  }
   return {
     ...decision,
     state,

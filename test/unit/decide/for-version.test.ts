@@ -44,18 +44,36 @@ describe("the decision for one version", () => {
     expect(forVersion(blamed, "3").message).toContain("the blame is on version 2");
   });
 
-  it("is the SLO's own where nobody is to blame, or one that served before the trouble", () => {
+  it("is the SLO's own where nobody is to blame, or one that served before the trouble, and names the version", () => {
     const closed = decision({ reason: "fast-burn", versions: [version("1")] });
-    expect(forVersion(closed, "1")).toBe(closed);
-    const past = decision({ reason: "fast-burn", versions: [{ ...bad, serving: false }] });
-    expect(forVersion(past, "1")).toBe(past);
+    const { message } = closed;
+    const own = { ...closed, message: `closed for version 1 as for every other: ${message}` };
+    expect(forVersion(closed, "1")).toEqual(own);
+    const versions = [{ ...bad, serving: false }, version("1")];
+    expect(forVersion({ ...closed, versions }, "1")).toEqual({ ...own, versions });
+  });
+
+  it("is the SLO's own where the gate is not closed", () => {
+    const open = decision({ state: "open", reason: "ok", versions: [version("1")] });
+    expect(forVersion(open, "1")).toBe(open);
   });
 
   it("is the SLO's own under an override and a spent budget", () => {
     for (const reason of ["override", "budget-exhausted"] as const) {
       const all = decision({ reason, versions: [bad] });
-      expect(forVersion(all, "1")).toBe(all);
+      expect(forVersion(all, "2")).toBe(all);
     }
+  });
+
+  it("says of a version that it has not been heard of, whatever else it says", () => {
+    const open = decision({ state: "open", reason: "ok", allowed: true });
+    const override = decision({ reason: "override" });
+    for (const all of [open, override, blamed, decision({ reason: "fast-burn", versions: [] })]) {
+      const { message, ...answer } = forVersion(all, "9");
+      expect(message).toMatch(/^.+; version 9 has not been heard of lately$/);
+      expect(answer.allowed).toBe(all === open || all === blamed);
+    }
+    expect(forVersion(blamed, "1").message).not.toContain("heard of");
   });
 
   it("allows everything in shadow mode", () => {
