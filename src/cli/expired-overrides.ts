@@ -17,8 +17,8 @@ interface OverrideSource {
 export function logsExpiredOverrides(next: ChangeLog, gates: OverrideSource, log: Log): ChangeLog {
   const inForce = new Map(gates.overrides().map((override) => [override.slo, override]));
   return {
-    ticked: (now, accepted, turnedAway) => {
-      next.ticked(now, accepted, turnedAway);
+    ticked: (now, ...heard) => {
+      next.ticked(now, ...heard);
       for (const { slo, state, author, reason, expiresAt } of inForce.values()) {
         if (now < expiresAt) continue;
         inForce.delete(slo);
