@@ -11,6 +11,11 @@ export function columnsOf(stream: CliStream): number {
   return Math.max(20, stream.columns || 80);
 }
 
+/** Resolves when nobody reads any more (`| head`): at the first write that fails for it. That is no error of the command. */
+export function readerLeft(stream: CliStream): Promise<void> {
+  return new Promise((resolve) => stream.on("error", () => resolve()));
+}
+
 /** The outside world of a command, so that tests can give it another one. */
 export interface CliIo {
   readonly stdout: CliStream;

@@ -6,7 +6,7 @@ import { readDecision } from "../publish/parse.ts";
 import { decisionSentence } from "../publish/sentence.ts";
 import { apiToken, callApi, errorMessage, openApi, serverUrl } from "./api-client.ts";
 import { serverEvents } from "./event-source.ts";
-import { type CliIo, type CliStream, columnsOf } from "./io.ts";
+import { type CliIo, type CliStream, columnsOf, readerLeft } from "./io.ts";
 import { sleep } from "./sleep.ts";
 import { countStates, statusTable } from "./status-table.ts";
 import { spell } from "./words.ts";
@@ -52,7 +52,7 @@ export async function status(
     const server = serverUrl(options.server ?? null, io.env);
     const token = apiToken(options.token ?? null, io.env);
     return options.watch === true
-      ? await watch(server, token, options, io, stopped)
+      ? await watch(server, token, options, io, Promise.race([stopped, readerLeft(io.stdout)]))
       : await once(server, token, options, io);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

@@ -1,5 +1,5 @@
 import type { GateDecision } from "../model/gate.ts";
-import { DAY, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
+import { DAY, type DurationMs, HOUR, MINUTE, SECOND, type UnixMs } from "../model/time.ts";
 
 /** What a decision's sentence is made from besides the decision itself. */
 export interface Circumstances {
@@ -25,6 +25,8 @@ export interface Circumstances {
   readonly sampledUpstream: boolean;
   /** Since when recovery lasts; null while it is not proven. */
   readonly calmSince: UnixMs | null;
+  /** While the gate has been open since a recovery: how long that had to last. Null: it has not. */
+  readonly recoveredMs: DurationMs | null;
 }
 
 /** The sentence a person reads: why, always with both numbers, and what happens next. */
@@ -74,7 +76,7 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
     case "stale":
       return `no requests since ${clock(facts.sloHeardAt ?? now)}${facts.otherServicesHeard ? ", while other services are heard" : ""}`;
     case "ok":
-      return `${burns(facts)}; ${budgetLeft(decision)}${facts.sampledUpstream ? "; sampled upstream without thresholds, so the ratio is not trusted and does not close the gate" : ""}`;
+      return `${recovered(decision, facts)}${burns(facts)}; ${budgetLeft(decision)}${facts.sampledUpstream ? "; sampled upstream without thresholds, so the ratio is not trusted and does not close the gate" : ""}`;
   }
 }
 
@@ -152,6 +154,13 @@ function recovery(decision: Omit<GateDecision, "message">, facts: Circumstances)
     return `; recovered since ${clock(facts.calmSince)}${opening(decision)}`;
   }
   return "";
+}
+
+/** The windows remember a trouble for longer than it lasts: a gate that opens over their high burn rates says why. */
+function recovered({ since }: Omit<GateDecision, "message">, facts: Circumstances): string {
+  const { recoveredMs, shortBurn, longBurn } = facts;
+  if (recoveredMs === null || Math.max(shortBurn ?? 0, longBurn ?? 0) < 1) return "";
+  return `opened at ${clock(since)} after ${spell(recoveredMs)} of recovery; `;
 }
 
 /** The time, not how long it takes until then: a sentence may be read later than it was written. */

@@ -92,6 +92,7 @@ function circumstances(
     clockStands: hearing.isStopped,
     sampledUpstream: track.slo.sampledUpstream,
     calmSince: track.watch.calmSinceMs(),
+    recoveredMs: track.gate.since === track.gate.lastOpenedAt ? track.gate.holdMs : null,
   };
 }
 

@@ -31,3 +31,19 @@ export function captureIo(
   const io = { stdout: stream("out"), stderr: stream("err"), env };
   return { io, out: () => texts.out, err: () => texts.err };
 }
+
+/** A pipe whose reader goes away after so many writes. */
+export function unreadAfter(writes: number): { readonly stdout: CliStream; out: () => string } {
+  let text = "";
+  let left = writes;
+  const stdout = new Writable({
+    // As the standard output of a process, which stays when its reader goes.
+    autoDestroy: false,
+    decodeStrings: false,
+    write(chunk, _encoding, done) {
+      if (left-- > 0) text += String(chunk);
+      done(left < 0 ? Object.assign(new Error("write EPIPE"), { code: "EPIPE" }) : null);
+    },
+  });
+  return { stdout, out: () => text };
+}

@@ -8,7 +8,7 @@ import { EngineError } from "../../model/errors.ts";
 import type { GateDecision } from "../../model/gate.ts";
 import { memorySink } from "../../publish/memory.ts";
 import { createLog } from "../../telemetry/log.ts";
-import type { CliIo } from "../io.ts";
+import { type CliIo, readerLeft } from "../io.ts";
 import { FAILED } from "../run.ts";
 import { type RunningEngine, startEngine } from "../start.ts";
 import type { ShopCommand, ShopReport } from "./shop-messages.ts";
@@ -31,7 +31,7 @@ const PATIENCE_MS = 90_000;
  * The main job in a minute: an engine on its defaults, a shop in another process that sends it real OTLP, a
  * bad version rolled out and back, and what the gate made of it.
  *
- * @returns exit code: 0 when the gate closed and opened again
+ * @returns exit code: 0 when the gate closed and opened again, or nobody reads any more
  */
 export async function demo(
   options: DemoOptions,
@@ -41,7 +41,8 @@ export async function demo(
   const view = new DemoView(io, Date.now());
   const directory = await mkdtemp(join(tmpdir(), "slogate-demo-"));
   const stop = new AbortController();
-  void untilStopped.then(() => stop.abort());
+  const ended = Promise.race([untilStopped, readerLeft(io.stdout)]);
+  void ended.then(() => stop.abort());
   let running: RunningEngine | null = null;
   let shop: Shop | null = null;
   try {
@@ -53,7 +54,7 @@ export async function demo(
     await summary(running, shop, view, seen, options.keep);
     if (options.keep) {
       view.line(`It goes on: open ${api} in a browser; Ctrl-C ends it.`);
-      await untilStopped;
+      await ended;
     }
     return 0;
   } catch (error) {
@@ -113,7 +114,7 @@ async function story(
   );
   const healthyUntil = Date.now() + HEALTHY_MS;
   await until(() => gate().state === "open", "opening the gate");
-  view.event(Date.now(), `${view.paint("green", "open")}     ${gate().message}`);
+  view.transition(Date.now(), gate(), "");
   await until(() => Date.now() >= healthyUntil, "healthy traffic");
 
   const badBefore = gate().budget.bad;
@@ -126,22 +127,23 @@ async function story(
   );
   await until(() => gate().state === "closed", "closing the gate");
   const closing = gate();
-  view.event(Date.now(), `${view.paint("red", "closed")}   ${closing.message}`);
+  view.transition(Date.now(), closing, `with payment ${BAD_VERSION} out`);
   view.event(
     Date.now(),
     `A pipeline that asks now is told no: slogate check ${DEMO_GATE} ends with exit code 1.`,
   );
-  await delay(3_000);
+  const tellingUntil = Date.now() + 3_000;
+  await until(() => Date.now() >= tellingUntil, "asking the gate");
 
   shop.tell({ rollback: { service: "payment" } });
   const rolledBackAt = Date.now();
   status = `Rolled back. The gate opens when recovery has lasted ${DEMO_HOLD}.`;
   view.event(
     rolledBackAt,
-    `payment is rolled back. This demo's gate opens after ${DEMO_HOLD} of proven recovery; the default is 5 minutes.`,
+    `payment ${BAD_VERSION} is rolled back. This demo's gate opens after ${DEMO_HOLD} of proven recovery; the default is 5 minutes.`,
   );
   await until(() => gate().state === "open", "opening the gate again");
-  view.event(Date.now(), `${view.paint("green", "open")}     ${gate().message}`);
+  view.transition(Date.now(), gate(), `without payment ${BAD_VERSION}`);
   return {
     closedAfterMs: closing.since - rolledOutAt,
     badBeforeClosing: closing.budget.bad - badBefore,

@@ -1,10 +1,13 @@
 import { styleText } from "node:util";
 import type { GateDecision } from "../../model/gate.ts";
-import type { CliIo } from "../io.ts";
+import { type CliIo, columnsOf } from "../io.ts";
+import { wrap } from "../wrap.ts";
 
 type Colour = "green" | "red" | "yellow" | "bold" | "dim";
 
 const STATE_COLOUR = { open: "green", closed: "red", unknown: "yellow" } as const;
+const MOST_WHY_LINES = 5;
+const MOST_STATUS_LINES = 2;
 const STATE_MARK = { open: "●", closed: "■", unknown: "?" } as const;
 
 /**
@@ -30,6 +33,12 @@ export class DemoView {
     this.io.stdout.write(`${this.paint("dim", `${seconds} s`)}  ${text}\n`);
   }
 
+  /** A gate has changed its state. @param which what the shop runs then, such as "with payment 1.4.2"; may be empty */
+  transition(now: number, { slo, state, message }: GateDecision, which: string): void {
+    const name = which === "" ? slo : `${slo}, ${which}`;
+    this.event(now, `${this.paint(STATE_COLOUR[state], state.padEnd(8))} ${name}: ${message}`);
+  }
+
   /** A plain line that stays. */
   line(text = ""): void {
     this.erase();
@@ -39,7 +48,7 @@ export class DemoView {
   /** The table of now; nothing in a pipe. */
   table(decisions: readonly GateDecision[], status: string): void {
     if (!this.live) return;
-    const width = Math.max(40, (this.io.stdout.columns ?? 100) - 1);
+    const width = columnsOf(this.io.stdout) - 1;
     const lines = [
       "",
       this.paint(
@@ -55,10 +64,10 @@ export class DemoView {
       );
     }
     const closed = decisions.find((d) => d.state === "closed");
-    lines.push(
-      cut(this.paint("dim", closed === undefined ? " " : `  ${closed.message}`), width),
-      cut(this.paint("dim", status), width),
-    );
+    const why = closed === undefined ? "" : `${closed.slo}: ${closed.message}`;
+    // A line longer than the terminal would wrap, and the table could not be taken away again.
+    const told = [...wrap(why, width, MOST_WHY_LINES), ...wrap(status, width, MOST_STATUS_LINES)];
+    lines.push(...told.map((line) => this.paint("dim", line)));
     this.erase();
     this.io.stdout.write(`${lines.join("\n")}\n`);
     this.drawn = lines.length;
@@ -85,12 +94,4 @@ function percent(ratio: number | null): string {
 
 function count(value: number): string {
   return Math.round(value).toLocaleString("en-US").padStart(8);
-}
-
-/** A line longer than the terminal would wrap, and the table could not be taken away again. */
-function cut(text: string, width: number): string {
-  // Styles add invisible characters at both ends; a little short is better than wrapped.
-  return text.length > width
-    ? `${text.slice(0, width - 1)}…${text.includes("\u001b[") ? "\u001b[0m" : ""}`
-    : text;
 }

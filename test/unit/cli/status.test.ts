@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { status } from "../../../src/cli/status.ts";
 import type { HttpApi } from "../../../src/web/server.ts";
-import { captureIo } from "../../support/cli-io.ts";
+import { captureIo, unreadAfter } from "../../support/cli-io.ts";
 import { AT, decision, open } from "../../support/decisions.ts";
 import { freePort } from "../../support/free-port.ts";
 import { GateSource } from "../../support/gate-source.ts";
@@ -109,6 +109,13 @@ describe("status --watch", () => {
     expect(await status({ server: api.url, now }, io)).toBe(0);
     const [head = ""] = out().split("\n");
     expect(head).toMatch(/^GATE +SLO +REASON +BURN/);
+  });
+
+  it("ends when nobody reads its lines any more", async () => {
+    const { stdout, out } = unreadAfter(1);
+    const { io } = captureIo();
+    expect(await status({ server: api.url, now, watch: true }, { ...io, stdout })).toBe(0);
+    expect(out().split("\n").length - 1).toBe(1);
   });
 
   it("says on the screen that it is disconnected", async () => {

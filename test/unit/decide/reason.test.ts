@@ -21,6 +21,7 @@ const FACTS: Circumstances = {
   clockStands: false,
   sampledUpstream: false,
   calmSince: null,
+  recoveredMs: null,
 };
 const CLOSED = decision({
   decidedAt: NOW,
@@ -49,6 +50,18 @@ const GOLDEN: readonly [
     { ...OPEN, budget: { ...OPEN.budget, remaining: null } },
     { shortBurn: null, longBurn: null },
     "no requests in the burn windows; no requests in the period yet",
+  ],
+  [
+    "open after a recovery, while the windows remember the trouble",
+    { ...OPEN, since: ago(MINUTE) },
+    { shortBurn: 0, longBurn: 15.94, recoveredMs: 5 * MINUTE },
+    "opened at 09:59:37Z after 5 min of recovery; burn rate 0 over 5m and 15.9 over 1h; 71 % of the error budget is left",
+  ],
+  [
+    "open after a recovery, when the windows have forgotten the trouble",
+    OPEN,
+    { shortBurn: null, longBurn: 0.9, recoveredMs: 5 * MINUTE },
+    "burn rate unknown over 5m and 0.9 over 1h; 71 % of the error budget is left",
   ],
   [
     "open with a spent budget",

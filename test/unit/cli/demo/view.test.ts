@@ -36,7 +36,31 @@ describe("DemoView", () => {
     const long = out()
       .split("\n")
       .filter((line) => /[xy]{10}/.test(line));
-    expect(long.map(({ length }) => length)).toEqual([49, 49]);
+    expect(long.map(({ length }) => length)).toEqual([49, 49, 49, 49, 49, 49]);
+  });
+
+  it.each([0, 80, 120])(
+    "says all of why a gate is closed on a terminal of %i columns",
+    (columns) => {
+      const { io, out } = captureIo({ isTTY: true, columns, env: { NO_COLOR: "1" } });
+      const message =
+        "closed at 10:00:00Z by burn rate 41.2 over 5m and 15.9 over 1h (evidence 34.1 nats since 09:59:40Z); " +
+        "now 30 and 12; the rest of the budget lasts 11 h at this rate; recovered since 10:00:30Z, opens at 10:00:40Z if that lasts";
+      new DemoView(io, 0).table([decision({ message })], "Rolled back.");
+      const lines = out().split("\n");
+      expect(lines.join(" ")).toContain(`payment-availability: ${message} Rolled back.`);
+      for (const line of lines) expect(line.length).toBeLessThan(columns || 80);
+    },
+  );
+
+  it("names gate and version in the line of a transition", () => {
+    const { io, out } = captureIo();
+    const view = new DemoView(io, 1_000);
+    view.transition(2_000, open("pay", { message: "all is well" }), "");
+    view.transition(3_000, decision({ slo: "pay", message: "it burns" }), "with payment 1.4.2 out");
+    expect(out()).toBe(
+      "  1.0 s  open     pay: all is well\n  2.0 s  closed   pay, with payment 1.4.2 out: it burns\n",
+    );
   });
 
   it("shows what is not known as a dash", () => {
