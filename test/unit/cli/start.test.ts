@@ -308,6 +308,10 @@ describe("startEngine", () => {
       expect(seen.map(total)).toEqual(expected);
     };
     await send(100, ["pay"], [100]);
+    // An SLO counts from the last tick on before it came: that must not lie before the series begins.
+    await waitFor(() => ((engine.get("pay")?.decidedAt ?? 0) > startUnixMs ? true : undefined), {
+      what: "a tick",
+    });
     writeSlo({ name: "cart", service: "payment" }, callsSlo("cart"));
     await waitFor(() => engine.get("cart") ?? undefined, { what: "the new SLO" });
     await send(110, ["pay", "cart"], [110, 0]);
