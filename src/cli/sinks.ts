@@ -16,6 +16,8 @@ export const QUEUE_LIMIT = 10_000;
 export interface Publishing {
   readonly sinks: readonly DecisionSink[];
   readonly leadership: Leadership;
+  /** Changes that wait for a sink in a file, those of the call that runs too; null for one without such an outbox. */
+  readonly waiting: (sink: string) => number | null;
   /** Begins to stand for election, if there is one. */
   start(): void;
   /** Gives the lead to another replica; after the last decisions are out. */
@@ -61,6 +63,7 @@ export async function buildPublishing(parts: PublishingParts): Promise<Publishin
   return {
     sinks,
     leadership,
+    waiting: (sink) => (sink === "kafka" && outbox !== null ? outbox.unsettled : null),
     start: () => election?.start(),
     stop: async () => election?.stop(),
   };

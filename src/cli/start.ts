@@ -32,7 +32,9 @@ import { createMetrics, type EngineMetrics } from "../telemetry/metrics.ts";
 import { startGateService } from "../web/grpc.ts";
 import { startHttpApi } from "../web/server.ts";
 import { logsExpiredOverrides } from "./expired-overrides.ts";
+import { checkAddresses } from "./free-ports.ts";
 import { dropGarbage } from "./heap-flags.ts";
+import { publishLog } from "./publish-log.ts";
 import { type Receiving, startReceiving } from "./receiving.ts";
 import { buildPublishing, QUEUE_LIMIT } from "./sinks.ts";
 import { everySecond } from "./ticks.ts";
@@ -69,6 +71,8 @@ const RECEIVER_GRACE_MS = 2 * SECOND;
 const PUBLISH_GRACE_MS = 1.5 * SECOND;
 const CLOSE_GRACE_MS = SECOND / 2;
 
+const monotonicMs = (): number => performance.now();
+
 /**
  * Builds every part and connects them: receivers -> ingest -> admission -> gates -> sinks and readers.
  *
@@ -93,6 +97,7 @@ async function build(
   undo: (() => Promise<unknown>)[],
 ): Promise<RunningEngine> {
   const { settings, clock, log } = options;
+  await checkAddresses(settings);
   const lock = lockDirectory(settings.state.directory);
   undo.push(async () => lock.release());
   const counters = newReceiverCounters();
@@ -153,6 +158,7 @@ async function build(
     workers: () => receiving.workers(),
     leads: () => publishing.leadership.term() !== null,
     replicaDifference: () => totals.difference,
+    outbox: () => publishing.waiting("kafka"),
   });
   const engine = createEngine({
     tick$: everySecond(() => clock.now(), metrics.observeTick).pipe(
@@ -165,7 +171,7 @@ async function build(
       deadlineMs: 10 * SECOND,
       queueLimit: QUEUE_LIMIT,
       batchLimit: 500,
-      monotonicMs: () => performance.now(),
+      monotonicMs,
       retryDelayMs: (attempt) => backoffMs(attempt - 1, Math.random()),
     },
   });
@@ -211,9 +217,12 @@ async function build(
   });
   undo.push(() => gateService.close());
 
-  const running = lastValueFrom(engine.running$.pipe(tap((r) => observe(r, metrics, log))), {
-    defaultValue: null,
+  const say = publishLog({ log, monotonicMs, waiting: publishing.waiting });
+  const observe = tap((report: PublishReport) => {
+    metrics.observePublish(report.sink, report.outcome, report.decisions, report.seconds);
+    say(report);
   });
+  const running = lastValueFrom(engine.running$.pipe(observe), { defaultValue: null });
   const failed = new Promise<never>((_, reject) => {
     running.catch(reject);
   });
@@ -329,21 +338,6 @@ function reload(
 function effective(slos: readonly Slo[], settings: Settings): readonly Slo[] {
   if (settings.mode === "enforce") return slos;
   return slos.map((slo) => ({ ...slo, policy: { ...slo.policy, mode: "shadow" as const } }));
-}
-
-function observe(report: PublishReport, metrics: EngineMetrics, log: Log): void {
-  metrics.observePublish(report.sink, report.outcome, report.decisions, report.seconds);
-  if (report.outcome === "sent") return;
-  log.warn(
-    report.outcome === "failed"
-      ? "a sink failed and will be tried again"
-      : "decisions were dropped",
-    {
-      sink: report.sink,
-      decisions: report.decisions,
-      error: report.error?.message ?? "too many waited",
-    },
-  );
 }
 
 function delay(ms: number): Promise<void> {

@@ -86,6 +86,11 @@ export class Outbox implements TransitionQueue {
     return this.waiting.length - this.taken;
   }
 
+  /** All that has yet to go out, taken or not. */
+  get unsettled(): number {
+    return this.waiting.length;
+  }
+
   push(changes: readonly Change[]): number {
     for (const change of changes) this.append({ number: ++this.lastNumber, change });
     const excess = Math.max(0, this.length - this.settings.limit);

@@ -26,6 +26,8 @@ export interface MetricsSettings {
   readonly leads?: () => boolean;
   /** By which share the leader's total of 5 minutes differs from the own one; null while unknown. */
   readonly replicaDifference?: () => number | null;
+  /** Transitions that wait for Kafka; null, the default: it is not published to. */
+  readonly outbox?: () => number | null;
   /** CPU, memory, event loop and collector of this process. Default true. */
   readonly processMetrics?: boolean;
 }
@@ -102,7 +104,15 @@ export function createMetrics(settings: MetricsSettings): EngineMetrics {
   );
   if (settings.journal !== undefined) addJournalMetrics(registers, settings.journal);
   addWorkerMetrics(registers, settings.workers ?? (() => null));
-  const { leads, replicaDifference } = settings;
+  const { leads, replicaDifference, outbox } = settings;
+  if (outbox !== undefined && outbox() !== null) {
+    gaugeAtScrape(
+      registers,
+      "slogate_outbox_transitions",
+      "Transitions that wait for Kafka; 10000 at most, then the oldest fall off.",
+      () => outbox() ?? 0,
+    );
+  }
   gaugeAtScrape(
     registers,
     "slogate_leading",

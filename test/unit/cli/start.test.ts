@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -316,6 +316,35 @@ describe("startEngine", () => {
     await waitFor(() => engine.get("cart") ?? undefined, { what: "the new SLO" });
     await send(110, ["pay", "cart"], [110, 0]);
     await send(115, ["pay", "cart"], [115, 5]);
+  });
+
+  it("names every address that is taken, and makes no state for an engine that does not start", async () => {
+    const first = await start();
+    const taken = (address: string | null) => {
+      const port = Number(address?.split(":").at(-1));
+      return { host: "127.0.0.1", port, text: `127.0.0.1:${port}` };
+    };
+    const { api, receivers, ...base } = settings();
+    const { otlpHttp, api: apiAddress } = first.addresses;
+    const other = join(directory, "other");
+    const second = start({
+      settings: {
+        ...base,
+        state: { ...base.state, directory: other },
+        receivers: {
+          ...receivers,
+          http: receivers.http && { ...receivers.http, endpoint: taken(otlpHttp) },
+        },
+        api: { ...api, http: { ...api.http, endpoint: taken(apiAddress) } },
+      },
+    });
+    await expect(second).rejects.toMatchObject({
+      code: "ADDRESS_UNAVAILABLE",
+      message: expect.stringMatching(
+        /^receivers\.otlp\.protocols\.http\.endpoint: cannot listen .*\napi\.http\.endpoint: cannot listen /,
+      ),
+    });
+    expect(existsSync(other)).toBe(false);
   });
 
   it("puts every gate in shadow mode when the engine is", async () => {

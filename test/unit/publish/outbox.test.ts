@@ -61,6 +61,16 @@ const begin = (outbox: Outbox, epoch: number, options: { after?: number; slos?: 
   outbox.begin({ epoch, after: options.after ?? 0, slos: options.slos ?? ["pay"] });
 
 describe("an outbox", () => {
+  it("counts what has yet to go out, taken or not", () => {
+    const outbox = open();
+    begin(outbox, 1);
+    outbox.push([change(1), change(2), change(3)]);
+    outbox.take(2);
+    expect(outbox.unsettled).toBe(3);
+    outbox.settled();
+    expect(outbox.unsettled).toBe(1);
+  });
+
   it("gives changes in the order in which they came, each until it is settled", () => {
     const outbox = open();
     begin(outbox, 1);

@@ -158,6 +158,22 @@ describe("engine metrics", () => {
   });
 });
 
+describe("the outbox on /metrics", () => {
+  const withOutbox = async (outbox: () => number | null) => {
+    const settings = { counters: newReceiverCounters(), version: "1", processMetrics: false };
+    const reader = { inParts: () => each([]) };
+    return (await createMetrics({ ...settings, reader, outbox }).scrape()).body;
+  };
+
+  it("tells how many transitions wait for Kafka", async () => {
+    expect(await withOutbox(() => 17)).toMatch(/^slogate_outbox_transitions 17$/m);
+  });
+
+  it("is left out where there is none", async () => {
+    expect(await withOutbox(() => null)).not.toContain("slogate_outbox");
+  });
+});
+
 describe("the format of /metrics", () => {
   const openMetrics = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.1";
 
