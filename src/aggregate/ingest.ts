@@ -87,6 +87,7 @@ function count(counters: ReceiverCounters, taken: Taken): void {
   counters.bytesAccepted += taken.bytes;
   counters.spansAccepted += taken.spans;
   counters.pointsAccepted += taken.points;
+  counters.spansUnmatched += taken.unmatched;
   counters.late += taken.late;
   counters.skewed += taken.skewed;
   counters.unverified += taken.unverified;

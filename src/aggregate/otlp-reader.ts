@@ -58,6 +58,8 @@ export class OtlpReader implements RequestReader {
   private byteLength = 0;
   private nowSecond: UnixSecond = 0;
   private spans = 0;
+  /** Spans of resources that no rule asks for. */
+  private unmatched = 0;
   private late = 0;
   private skewed = 0;
   private unverified = 0;
@@ -114,6 +116,7 @@ export class OtlpReader implements RequestReader {
       bytes: this.byteLength,
       spans: this.signal === "traces" ? this.spans - rejected : 0,
       points: this.signal === "metrics" ? this.metrics.points - rejected : 0,
+      unmatched: this.unmatched,
       late: this.late,
       skewed: this.skewed,
       unverified: this.unverified,
@@ -145,6 +148,7 @@ export class OtlpReader implements RequestReader {
     this.delta.begin(now);
     this.series.begin(now);
     this.spans = 0;
+    this.unmatched = 0;
     this.late = 0;
     this.skewed = 0;
     this.unverified = 0;
@@ -189,6 +193,7 @@ export class OtlpReader implements RequestReader {
     this.spans++;
     this.delta.identity.addSpan(record);
     const rules = this.spanRules;
+    if (rules.length === 0) this.unmatched++;
     let second = -1;
     let weight = COUNT_UNIT;
     for (let i = 0; i < rules.length; i++) {

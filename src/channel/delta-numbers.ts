@@ -9,7 +9,7 @@ import type { UnixMs } from "../model/time.ts";
 /** The only reasons for which spans of an admitted request do not count. */
 const FUTURE = "future";
 const TOO_OLD = "too-old";
-const HEAD = FINGERPRINT_WORDS + 10;
+const HEAD = FINGERPRINT_WORDS + 11;
 const COLUMNS = 7;
 const FIRST_NUMBERS = 4096;
 /** A larger array is given back once it was sent. */
@@ -31,6 +31,7 @@ export class DeltaWriter {
     numbers[at++] = delta.receivedAt;
     numbers[at++] = taken.bytes;
     numbers[at++] = taken.spans;
+    numbers[at++] = taken.unmatched;
     numbers[at++] = taken.late;
     numbers[at++] = taken.skewed;
     numbers[at++] = taken.unverified;
@@ -65,10 +66,21 @@ export class DeltaWriter {
   }
 }
 
+const NOTHING: Taken = {
+  bytes: 0,
+  spans: 0,
+  points: 0,
+  unmatched: 0,
+  late: 0,
+  skewed: 0,
+  unverified: 0,
+  refused: {},
+};
+
 /** A delta that has crossed; its columns are used again by the next `read`. */
 export class CrossedDelta extends DeltaCells implements RequestDelta {
   request = 0;
-  taken: Taken = { bytes: 0, spans: 0, points: 0, late: 0, skewed: 0, unverified: 0, refused: {} };
+  taken: Taken = NOTHING;
   readonly fingerprint = new Uint32Array(FINGERPRINT_WORDS);
   receivedAt: UnixMs = 0;
   producer: number;
@@ -91,6 +103,7 @@ export class CrossedDelta extends DeltaCells implements RequestDelta {
       bytes: numbers[at++]!,
       spans: numbers[at++]!,
       points: 0,
+      unmatched: numbers[at++]!,
       late: numbers[at++]!,
       skewed: numbers[at++]!,
       unverified: numbers[at++]!,

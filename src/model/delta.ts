@@ -78,6 +78,8 @@ export interface Taken {
   readonly bytes: number;
   readonly spans: number;
   readonly points: number;
+  /** Spans of services that no SLO asks for. */
+  readonly unmatched: number;
   readonly late: number;
   readonly skewed: number;
   readonly unverified: number;

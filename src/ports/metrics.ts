@@ -10,6 +10,8 @@ export interface ReceiverCounters {
   requestsDuplicate: number;
   bytesAccepted: number;
   spansAccepted: number;
+  /** Of services that no SLO asks for; they are accepted too. */
+  spansUnmatched: number;
   pointsAccepted: number;
   /** Spans or points not counted, by reason, for example "future", "too-old", "no-bucket-bound", "series-limit". */
   readonly itemsRefused: Record<string, number>;
@@ -28,6 +30,7 @@ export function newReceiverCounters(): ReceiverCounters {
     requestsDuplicate: 0,
     bytesAccepted: 0,
     spansAccepted: 0,
+    spansUnmatched: 0,
     pointsAccepted: 0,
     itemsRefused: {},
     late: 0,

@@ -183,6 +183,7 @@ function addReceiverCounters(registers: Registry[], counters: ReceiverCounters):
     ["duplicate_requests", "Retries recognised and not counted.", () => counters.requestsDuplicate],
     ["accepted_bytes", "Bytes of requests taken.", () => counters.bytesAccepted],
     ["accepted_spans", "Spans read.", () => counters.spansAccepted],
+    ["unmatched_spans", "Spans of services that no SLO asks for.", () => counters.spansUnmatched],
     ["accepted_metric_points", "Metric points read.", () => counters.pointsAccepted],
     ["late_items", "Counted after the finest window had passed.", () => counters.late],
     ["skewed_items", "Ahead of the clock, counted on arrival.", () => counters.skewed],

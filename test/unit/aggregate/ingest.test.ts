@@ -281,3 +281,16 @@ it("leaves bytes of the caller alone", () => {
   rig.spans(wire);
   expect(wire).toEqual(copy);
 });
+
+describe("spans of services that no SLO asks for", () => {
+  it("are accepted and counted as unmatched, those of a known service that are no requests are not", () => {
+    const rig = new IngestRig(SLOS);
+    const inside = span({ kind: 1 });
+    expect(rig.spans(request(span(), inside))).toBeNull();
+    expect(rig.counters.spansUnmatched).toBe(0);
+    const misspelt = encode(traceFields({ "service.name": "shopp" }, [span(), span()]));
+    expect(rig.spans(misspelt)).toBeNull();
+    expect(rig.spans(misspelt)).toBeNull();
+    expect(rig.counters).toMatchObject({ spansUnmatched: 2, spansAccepted: 4 });
+  });
+});

@@ -21,6 +21,7 @@ const request = fc.record({
     bytes: count,
     spans: count,
     points: fc.constant(0),
+    unmatched: count,
     late: count,
     skewed: count,
     unverified: count,
@@ -94,7 +95,8 @@ describe("deltas as numbers", () => {
       rawBad: 0,
       badSquares: 0,
     }));
-    const taken = { bytes: 1, spans: 1, points: 0, late: 0, skewed: 0, unverified: 0, refused: {} };
+    const nothing = { unmatched: 0, late: 0, skewed: 0, unverified: 0, refused: {} };
+    const taken = { bytes: 1, spans: 1, points: 0, ...nothing };
     const one = {
       fingerprint: new Uint32Array(5),
       receivedAt: 1,
