@@ -69,7 +69,7 @@ function cause(decision: Omit<GateDecision, "message">, facts: Circumstances): s
         : facts.sloHeardAt === null
           ? decision.budget.total > 0
             ? "no requests of the last five minutes yet: those that came had ended before (a queue, or the sender's clock)"
-            : "no requests yet: telemetry arrives, but none of it matches this SLO"
+            : "no requests yet: telemetry arrives, but none of it matches this SLO; is service.name the one that is sent?"
           : decision.data.coverage < 0.9
             ? `the receiver accepted data in only ${percent(decision.data.coverage)} of the last 5 minutes`
             : `no telemetry since ${clock(facts.anyHeardAt ?? facts.sloHeardAt)}: nothing arrives from anyone`;

@@ -164,7 +164,7 @@ const GOLDEN: readonly [
     "nothing for this SLO since the start",
     { ...NO_DATA, budget: { ...NO_DATA.budget, total: 0 } },
     { sloHeardAt: null },
-    "no requests yet: telemetry arrives, but none of it matches this SLO",
+    "no requests yet: telemetry arrives, but none of it matches this SLO; is service.name the one that is sent?",
   ],
   [
     "nothing but requests of long ago",

@@ -45,7 +45,7 @@ describe("Gates: silence", () => {
   it("says that nothing matches an SLO when others are heard", () => {
     const rig = new GateRig([slo(), slo({ name: "cart" })]).run(60, HEALTHY, 1);
     expect(rig.gate().message).toBe(
-      "no requests yet: telemetry arrives, but none of it matches this SLO",
+      "no requests yet: telemetry arrives, but none of it matches this SLO; is service.name the one that is sent?",
     );
   });
 
