@@ -3,13 +3,19 @@ import { DAY, HOUR, SECOND } from "../../../src/model/time.ts";
 import { GateRig, HEALTHY, OUTAGE, opened } from "../../support/gate-rig.ts";
 import { slo } from "../../support/slo.ts";
 
+/** Two minutes of good requests, of this service and beside it of another. */
+function bothHeard(): GateRig {
+  const rig = new GateRig([slo(), slo({ name: "cart", service: "cart" })]);
+  for (let i = 0; i < 120; i++) {
+    rig.add(HEALTHY);
+    rig.run(1, HEALTHY, 1);
+  }
+  return rig;
+}
+
 describe("Gates: silence", () => {
   it("tells one service that is silent from a receiver that hears nobody", () => {
-    const rig = new GateRig([slo(), slo({ name: "cart", service: "cart" })]);
-    for (let i = 0; i < 120; i++) {
-      rig.add(HEALTHY);
-      rig.run(1, HEALTHY, 1);
-    }
+    const rig = bothHeard();
     rig.run(59, HEALTHY, 1);
     expect(rig.gate().state).toBe("open");
     rig.run(2, HEALTHY, 1);
@@ -23,11 +29,7 @@ describe("Gates: silence", () => {
   });
 
   it("ends with a request that is good, not with a failed one", () => {
-    const rig = new GateRig([slo(), slo({ name: "cart", service: "cart" })]);
-    for (let i = 0; i < 120; i++) {
-      rig.add(HEALTHY);
-      rig.run(1, HEALTHY, 1);
-    }
+    const rig = bothHeard();
     rig.run(600, HEALTHY, 1);
     expect(rig.gate()).toMatchObject({ state: "unknown", reason: "stale" });
     rig.add({ total: 1, bad: 1 });
